@@ -1,0 +1,353 @@
+"""Write src/contextcompany/semconv.py and semconv/ATTRIBUTES.md from the registry beside this file.
+
+    python semconv/generate.py            write both files
+    python semconv/generate.py --check    write nothing; exit 1 when one of them is stale
+
+Needs PyYAML and Jinja2. The output depends on the registry and the templates only.
+"""
+
+import argparse
+import json
+import re
+import sys
+import textwrap
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import yaml
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+COMMAND = "python semconv/generate.py"
+LINE_LENGTH = 110
+
+TYPES = {"any", *(f"{t}{array}" for t in ("string", "int", "double", "boolean") for array in ("", "[]"))}
+LEVELS = {"required", "recommended", "opt_in"}
+CONDITIONAL_LEVELS = {"conditionally_required", "recommended"}
+
+Node = dict[str, Any]
+"""An attribute, span, event or ref as it stands in its YAML file."""
+
+
+@dataclass
+class Registry:
+    """The five YAML files, as read."""
+
+    manifest: Node
+    attributes: list[Node]
+    spans: list[Node]
+    events: list[Node]
+    namespaces: list[Node]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the generated files, or compare them with what would be written."""
+    parser = argparse.ArgumentParser(description="Generate semconv.py and ATTRIBUTES.md from the registry.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file is stale")
+    check = parser.parse_args(argv).check
+
+    registry = load(HERE)
+    if errors := problems(registry):
+        print("\n".join(errors), file=sys.stderr)
+        return 1
+    stale = [(path, text) for path, text in render(registry).items() if not _holds(path, text)]
+    if not check:
+        for path, text in stale:
+            path.write_text(text, encoding="utf-8", newline="\n")
+        return 0
+    for path, _ in stale:
+        name = path.relative_to(ROOT).as_posix()
+        print(f"{name} is out of date, please run `{COMMAND}`.", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.exists() and path.read_bytes() == text.encode()
+
+
+def load(folder: Path) -> Registry:
+    """The registry in `folder`, not yet validated."""
+
+    def read(name: str) -> Any:
+        return yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+
+    return Registry(
+        manifest=read("manifest.yaml"),
+        attributes=read("attributes.yaml")["attributes"],
+        spans=read("spans.yaml")["spans"],
+        events=read("events.yaml")["events"],
+        namespaces=read("readings.yaml")["namespaces"],
+    )
+
+
+# --- Validation -------------------------------------------------------------------------------------------
+
+
+def problems(registry: Registry) -> list[str]:
+    """What is wrong with the registry, one sentence each; empty when nothing is."""
+    found = list(_duplicates(registry))
+    for attribute in registry.attributes:
+        found += _attribute_problems(attribute, registry)
+    for span in registry.spans:
+        found += _signal_problems(f"spans.yaml: {span['type']}", span, registry)
+    for event in registry.events:
+        found += _signal_problems(f"events.yaml: {event['name']}", event, registry)
+    return found
+
+
+def _duplicates(registry: Registry) -> Iterator[str]:
+    keys = Counter(attribute["key"] for attribute in registry.attributes)
+    for key, count in keys.items():
+        if count > 1:
+            yield f"attributes.yaml: {key} is defined {count} times. Define it once and ref it."
+    named: dict[str, str] = {}
+    for key in dict.fromkeys(a["key"] for a in registry.attributes if not _is_renamed(a)):
+        other = named.setdefault(constant(key), key)
+        if other != key:
+            yield f"attributes.yaml: {other} and {key} would both become {constant(key)}. Rename one."
+
+
+def _attribute_problems(attribute: Node, registry: Registry) -> Iterator[str]:
+    where = f"attributes.yaml: {attribute['key']}"
+    if not attribute.get("brief"):
+        yield f"{where} has no brief. Say in one sentence what it means."
+    if not attribute.get("examples"):
+        yield f"{where} has no examples. Give at least one."
+    if not attribute.get("stability"):
+        yield f"{where} has no stability. Say development or stable."
+    if not _is_enum(attribute) and _plain_type(attribute) not in TYPES:
+        yield f"{where} has type {attribute.get('type')!r}, which is none of {', '.join(sorted(TYPES))}."
+    for member in _members(attribute):
+        if not member.get("brief"):
+            yield f"{where}: the enum member {member['id']} has no brief. Say in one sentence what it means."
+
+    ours = attribute.get("annotations", {}).get("contextcompany", {})
+    if not isinstance(ours.get("sensitive"), bool):
+        yield f"{where} does not say whether it is sensitive. Set annotations.contextcompany.sensitive."
+    states = registry.manifest["annotations"]["contextcompany"]["upstream"]
+    if "upstream" in ours and ours["upstream"] not in states:
+        yield f"{where} comes from {ours['upstream']!r}, which manifest.yaml does not list."
+    if _is_renamed(attribute):
+        yield from _unknown(f"{where} was renamed to", attribute["deprecated"].get("renamed_to"), registry)
+
+
+def _signal_problems(where: str, signal: Node, registry: Registry) -> Iterator[str]:
+    if not signal.get("brief"):
+        yield f"{where} has no brief. Say in one sentence what it is."
+    seen = set()
+    for ref in signal.get("attributes", ()):
+        key = ref["ref"]
+        yield from _unknown(f"{where} refs", key, registry)
+        if key in seen:
+            yield f"{where} refs {key} twice."
+        seen.add(key)
+        level = ref.get("requirement_level")
+        if not _is_level(level):
+            yield (
+                f"{where}: {key} has requirement level {level!r}. "
+                "Use required, recommended, opt_in or {conditionally_required: when …}."
+            )
+
+
+def _unknown(what: str, key: Any, registry: Registry) -> Iterator[str]:
+    keys = [attribute["key"] for attribute in registry.attributes]
+    if key not in keys:
+        near = get_close_matches(str(key), keys, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        yield f"{what} {key}, which attributes.yaml does not define.{hint}"
+
+
+def _is_level(level: Any) -> bool:
+    if isinstance(level, dict):
+        return len(level) == 1 and all(k in CONDITIONAL_LEVELS and when for k, when in level.items())
+    return isinstance(level, str) and level in LEVELS
+
+
+# --- What the YAML says, asked in one place -----------------------------------------------------------------
+
+
+def _is_enum(attribute: Node) -> bool:
+    return isinstance(attribute.get("type"), dict)
+
+
+def _is_renamed(attribute: Node) -> bool:
+    return bool(attribute.get("deprecated", {}).get("reason") == "renamed")
+
+
+def _is_sensitive(attribute: Node) -> bool:
+    return bool(attribute["annotations"]["contextcompany"]["sensitive"])
+
+
+def _members(attribute: Node) -> list[Node]:
+    """The known values: of the attribute, or of each element when it is an array."""
+    if _is_enum(attribute):
+        return list(attribute["type"]["members"])
+    return list(attribute.get("annotations", {}).get("contextcompany", {}).get("members", ()))
+
+
+def _refs(signal: Node) -> list[str]:
+    return [ref["ref"] for ref in signal.get("attributes", ())]
+
+
+def _plain_type(attribute: Node) -> str:
+    """The type of one value: `string` for an enum of strings, for `string` and for `template[string]`."""
+    if _is_enum(attribute):
+        return "int" if all(isinstance(m["value"], int) for m in attribute["type"]["members"]) else "string"
+    return re.sub(r"^template\[(.*)\]$", r"\1", str(attribute.get("type")))
+
+
+# --- Names --------------------------------------------------------------------------------------------------
+
+
+def constant(key: str) -> str:
+    """`gen_ai.input.messages` → `GEN_AI_INPUT_MESSAGES`, `tcc.runId` → `TCC_RUN_ID`."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key)
+    return re.sub(r"\W", "_", snake).upper()
+
+
+def values_class(key: str) -> str:
+    """`gen_ai.operation.name` → `GenAiOperationNameValues`."""
+    return "".join(word.capitalize() for word in constant(key).split("_")) + "Values"
+
+
+# --- Rendering ----------------------------------------------------------------------------------------------
+
+
+def render(registry: Registry) -> dict[Path, str]:
+    """Each generated file's path and text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=False,  # noqa: S701 - it writes Python and Markdown
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(cell=_cell, docstring=_docstring, literal=_literal)
+
+    def fill(template: str, context: Node) -> str:
+        return environment.get_template(template).render(context)
+
+    return {
+        ROOT / "src" / "contextcompany" / "semconv.py": fill("semconv.py.j2", _module(registry)),
+        HERE / "ATTRIBUTES.md": fill("ATTRIBUTES.md.j2", _document(registry)),
+    }
+
+
+def _module(registry: Registry) -> Node:
+    attributes = registry.attributes
+    # A name that nobody may write gets no constant, only its place in RENAMED.
+    named = [(constant(a["key"]), a["key"], _text(a)) for a in attributes if not _is_renamed(a)]
+    named += [(f"EVENT_{constant(e['name'])}", e["name"], e["brief"]) for e in registry.events]
+    enums = _enums(registry)
+    tables = ["GENAI_NAMESPACES", "RENAMED", "SCHEMA_URL", "SENSITIVE_KEYS"]
+    return {
+        "exported": sorted([name for name, _, _ in named] + tables) + [enum["name"] for enum in enums],
+        "schema_url": registry.manifest["schema_url"],
+        "names": sorted(named),
+        "namespaces": sorted(registry.namespaces, key=lambda n: str(n["prefix"])),
+        "renamed": sorted((a["key"], a["deprecated"]["renamed_to"]) for a in attributes if _is_renamed(a)),
+        "sensitive": sorted(a["key"] for a in attributes if _is_sensitive(a)),
+        "enums": enums,
+    }
+
+
+def _document(registry: Registry) -> Node:
+    attributes = sorted(registry.attributes, key=lambda a: str(a["key"]))
+    current = [a for a in attributes if "deprecated" not in a]
+    return {
+        "schema_url": registry.manifest["schema_url"],
+        "upstream": list(registry.manifest["annotations"]["contextcompany"]["upstream"].values()),
+        "namespaces": [
+            (namespace, [_row(a, registry) for a in group])
+            for namespace, group in groupby(current, key=lambda a: a["key"].partition(".")[0])
+        ],
+        "enums": _enums(registry),
+        "deprecated": [_old(a) for a in attributes if "deprecated" in a]
+        + [{"key": e["name"], "now": e["deprecated"]["note"]} for e in registry.events if "deprecated" in e],
+        "signals": [_section(f"Span `{s['type']}`", s) for s in registry.spans]
+        + [_section(f"Event `{e['name']}`", e) for e in registry.events if "deprecated" not in e],
+    }
+
+
+def _enums(registry: Registry) -> list[Node]:
+    enums = [
+        {
+            "name": values_class(attribute["key"]),
+            "key": attribute["key"],
+            "members": [(constant(m["id"]), m["value"], m["brief"]) for m in _members(attribute)],
+        }
+        for attribute in registry.attributes
+        if _members(attribute)
+    ]
+    return sorted(enums, key=lambda enum: str(enum["name"]))
+
+
+def _row(attribute: Node, registry: Registry) -> Node:
+    kind = str(attribute["type"])
+    if _is_enum(attribute):
+        kind = f"{_plain_type(attribute)} (known values)"
+    signals = [(s["type"], s) for s in registry.spans] + [(e["name"], e) for e in registry.events]
+    return {
+        "key": attribute["key"] + (".<key>" if kind.startswith("template") else ""),
+        "type": kind,
+        "text": _text(attribute),
+        "example": attribute["examples"][0],
+        "sensitive": _is_sensitive(attribute),
+        "on": ", ".join(name for name, signal in signals if attribute["key"] in _refs(signal)),
+    }
+
+
+def _old(attribute: Node) -> Node:
+    new = attribute["deprecated"].get("renamed_to")
+    return {"key": attribute["key"], "now": f"`{new}`" if new else attribute["brief"]}
+
+
+def _section(title: str, signal: Node) -> Node:
+    facts = f"Kind {signal['kind'].upper()}, name {signal['name']['note']}" if "kind" in signal else ""
+    refs = [(ref["ref"], _level(ref)) for ref in signal["attributes"]]
+    return {"title": title, "brief": signal["brief"], "facts": facts, "refs": refs}
+
+
+def _level(ref: Node) -> str:
+    level = ref["requirement_level"]
+    name, when = next(iter(level.items())) if isinstance(level, dict) else (level, "")
+    words = f"{name.replace('_', ' ')} {when}".strip()
+    start = "; at start" if ref.get("sampling_relevant") else ""
+    note = f". {ref['note']}" if "note" in ref else ""
+    return words + start + note
+
+
+def _text(node: Node) -> str:
+    return " ".join(str(node[part]) for part in ("brief", "note") if part in node)
+
+
+def _docstring(text: str, indent: int = 0) -> str:
+    """`text` as a docstring whose first line starts where the template put it."""
+    pad = " " * indent
+    one_line = f'"""{text}"""'
+    if len(pad + one_line) <= LINE_LENGTH:
+        return one_line
+    wrapped = textwrap.wrap(f'"""{text}', LINE_LENGTH - indent, break_on_hyphens=False)
+    return f"\n{pad}".join([*wrapped, '"""'])
+
+
+def _literal(value: Any) -> str:
+    """`value` in double quotes when it is text; the same in Python and in YAML."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _cell(value: Any) -> str:
+    """`value` as it may stand between two bars of a Markdown table."""
+    text = value if isinstance(value, str) else _literal(value)
+    return text.replace("|", r"\|")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,430 @@
+"""Which settings exist, where each value comes from, and which URLs a recording is sent to.
+
+An argument wins over an environment variable, which wins over the default. Everything here is a function
+from value to value: the environment is an argument, and `os.environ` is the caller's business.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from ipaddress import AddressValueError, IPv6Address, ip_address
+from math import isfinite
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from contextcompany.exceptions import ConfigurationError
+
+__all__ = ["SETTINGS", "Destination", "Setting", "Settings", "destination", "resolve"]
+
+HOSTED_URL: Final = "https://api.thecontext.company"
+"""The hosted Observatory, used as soon as there is an API key."""
+
+HOSTED_DEV_URL: Final = "https://dev.thecontext.company"
+"""The hosted Observatory for API keys that start with `dev_`."""
+
+LOCAL_URL: Final = "http://127.0.0.1:4318"
+"""The local Observatory, used when nothing is configured; 4318 is OTLP/HTTP's registered port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was configured. Built by `resolve()`; strictly read-only."""
+
+    api_key: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)  # may hold a password or a token, as may feedback_url
+    feedback_url: str | None = field(default=None, repr=False)
+    service_name: str | None = None
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    console: bool = False
+    join_traces: bool = False
+    debug: bool = False
+    run_timeout: float | None = None
+    allow_unsafe_base_url: bool = False
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """For each field "argument", the name of the environment variable, or "default"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where spans and events go, and with which headers. Hashable; equal destinations share a pipeline."""
+
+    traces_url: str
+    logs_url: str
+    headers: tuple[tuple[str, str], ...]
+    source: str
+    """What decided it: "tcc_url argument", "TCC_URL", "TCC_API_KEY", …, or "default"."""
+
+    @property
+    def is_default(self) -> bool:
+        """Nothing was configured, so this is the local Observatory."""
+        return self.source == "default"
+
+    @property
+    def uses_otel_environment(self) -> bool:
+        """OpenTelemetry's own variables for headers, certificates, timeout and compression apply too."""
+        return self.source.startswith("OTEL_")
+
+    def __repr__(self) -> str:
+        # A URL can hold a password or a token as well as a header can, so neither is shown.
+        return (
+            f"Destination({_public(self.traces_url)!r}, {_public(self.logs_url)!r}, "
+            f"headers=<{len(self.headers)} not shown>, source={self.source!r})"
+        )
+
+
+def resolve(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
+    """What `explicit` says, else what `environ` says, else the default.
+
+    `None` and blank text count as not given, and a value that is overruled is not looked at.
+
+    Raises:
+        ConfigurationError: A name in `explicit` is not a setting, or a value is wrong.
+    """
+    _refuse_unknown(explicit)
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(_FIELDS, "default")
+    for setting in SETTINGS:
+        if setting.field in values:
+            continue  # TCC_URL stands before TCC_BASE_URL
+        argument = explicit.get(setting.field)
+        variable = environ.get(setting.variable, "").strip() if setting.variable else ""
+        if not _is_blank(argument):
+            values[setting.field] = setting.parse(setting.field, argument)
+            sources[setting.field] = "argument"
+        elif setting.variable and variable:
+            values[setting.field] = setting.parse(setting.variable, variable)
+            sources[setting.field] = setting.variable
+    return Settings(**values, sources=MappingProxyType(sources))
+
+
+def destination(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    api_key: str | None = None,
+    url: str | None = None,
+) -> Destination:
+    """Where a run goes; `api_key` and `url` are the run's own and win over the settings.
+
+    Only OpenTelemetry's `OTEL_EXPORTER_OTLP_*ENDPOINT` are read from `environ`, and only when neither a URL
+    nor an API key is known. A run's own URL also decides where its feedback goes.
+
+    Raises:
+        ConfigurationError: A URL or a key is wrong, or the key would travel over plain http.
+    """
+    own_key = None if _is_blank(api_key) else _header_text("api_key", api_key)
+    key = own_key or settings.api_key
+    key_source = "api_key argument" if own_key else _source(settings, "api_key")
+
+    if not _is_blank(url):
+        source, (traces, logs) = "tcc_url argument", _signal_urls(_url("tcc_url", url))
+    elif settings.url:
+        source, (traces, logs) = _source(settings, "url"), _signal_urls(settings.url)
+    elif key:
+        hosted = HOSTED_DEV_URL if key.startswith("dev_") else HOSTED_URL
+        source, (traces, logs) = key_source, _signal_urls(hosted)
+    else:
+        source, traces, logs = _otel_urls(environ) or ("default", *_signal_urls(LOCAL_URL))
+
+    logs_source = source
+    if settings.feedback_url and _is_blank(url):
+        logs_source, logs = _source(settings, "feedback_url"), _feedback_logs_url(settings.feedback_url)
+
+    if key and not settings.allow_unsafe_base_url:
+        _refuse_plain_http(source, traces)
+        _refuse_plain_http(logs_source, logs)
+    return Destination(traces, logs, _all_headers(settings, key, is_own=own_key is not None), source)
+
+
+# Keys and headers.
+
+
+def _all_headers(settings: Settings, key: str | None, *, is_own: bool) -> tuple[tuple[str, str], ...]:
+    """The extra headers and the key; an `authorization` given as a header wins over a configured key."""
+    authorization = {"authorization": f"Bearer {key}"} if key else {}
+    extra = dict(settings.headers or {})
+    return tuple(sorted(({**extra, **authorization} if is_own else {**authorization, **extra}).items()))
+
+
+def _refuse_plain_http(source: str, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+        return
+    raise ConfigurationError(
+        f"`{_name(source)}` would send the API key over plain http to {_shown(_public(url))}; "
+        "use https://, or set TCC_ALLOW_UNSAFE_BASE_URL=1."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+# URLs.
+
+
+def _signal_urls(url: str) -> tuple[str, str]:
+    """The URLs for traces and logs that one URL stands for."""
+    if _is_origin(url):
+        return _with_path(url, "/v1/traces"), _with_path(url, "/v1/logs")
+    traces = _replace_end(url, "/v1/custom", "/v1/traces")  # where the original SDK posted its JSON
+    return traces, _sibling(traces, "traces", "logs")
+
+
+def _feedback_logs_url(url: str) -> str:
+    if _is_origin(url):
+        return _with_path(url, "/v1/logs")
+    return _replace_end(url, "/v1/feedback", "/v1/logs")  # where the original SDK posted its JSON
+
+
+def _otel_urls(environ: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """Source, traces URL and logs URL as OpenTelemetry's variables have them, if any is set.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp: a signal's own
+    variable is taken verbatim, the general one is a base. With only one signal's, the other is its sibling.
+    """
+
+    def read(signal: str) -> tuple[str, str] | None:
+        name = f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT"
+        value = environ.get(name, "").strip()
+        return (name, _url(name, value)) if value else None
+
+    traces, logs = read("TRACES_"), read("LOGS_")
+    base = None if traces and logs else read("")
+    first = traces or base or logs
+    if not first:
+        return None
+    if base:
+        traces_url, logs_url = _below(base[1], "/v1/traces"), _below(base[1], "/v1/logs")
+    else:
+        traces_url, logs_url = _sibling(first[1], "logs", "traces"), _sibling(first[1], "traces", "logs")
+    return first[0], _rooted(traces[1]) if traces else traces_url, _rooted(logs[1]) if logs else logs_url
+
+
+def _rooted(url: str) -> str:
+    return url if urlsplit(url).path else _with_path(url, "/")
+
+
+def _sibling(url: str, signal: str, other: str) -> str:
+    if _is_origin(url):
+        return _with_path(url, f"/v1/{other}")
+    return _replace_end(url, f"/{signal}", f"/{other}")
+
+
+def _is_origin(url: str) -> bool:
+    return not urlsplit(url).path.strip("/")
+
+
+def _below(url: str, path: str) -> str:
+    return _with_path(url, urlsplit(url).path.rstrip("/") + path)
+
+
+def _replace_end(url: str, old: str, new: str) -> str:
+    path = urlsplit(url).path
+    bare = path.rstrip("/")
+    if not bare.endswith(old):
+        return url
+    return _with_path(url, bare.removesuffix(old) + new + path[len(bare) :])
+
+
+def _with_path(url: str, path: str) -> str:
+    return urlsplit(url)._replace(path=path).geturl()
+
+
+def _public(url: str) -> str:
+    """The URL without what may be secret in it, user information and query; made for malformed ones too."""
+    match = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
+    scheme = match[0] if match else ""
+    user, _, place = url[len(scheme) :].rpartition("@")
+    if re.search(r"[?#]", user):
+        return f"{scheme}…"  # an "@" in a query or a "?" in a password: no telling which
+    return scheme + re.split(r"[?#]", place, maxsplit=1)[0]
+
+
+# Parsers: the name to put into a message and the raw value, to the value.
+
+
+def _text(name: str, value: object) -> str:
+    """Text that can be encoded; a variable that is not valid UTF-8 reaches Python as lone surrogates."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"`{name}` must be text, got {_shown(value)}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"`{name}` must be valid Unicode text, got {_shown(value)}.") from None
+    return value
+
+
+_UNSAFE_IN_HEADER: Final = re.compile(r"[^\x20-\x7e\xa0-\xff]")
+
+
+def _header_text(name: str, value: object) -> str:
+    """Text that may stand in an HTTP header. As it may be a secret, no message shows it."""
+    if not isinstance(value, str):
+        raise ConfigurationError(f"`{name}` must be text, got a value of type {type(value).__name__}.")
+    if _UNSAFE_IN_HEADER.search(value):
+        raise ConfigurationError(
+            f"`{name}` must not contain line breaks, control characters or characters outside Latin-1; "
+            "check how it was copied (its value is not shown)."
+        )
+    return value.strip()
+
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _headers(name: str, value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"`{name}` must map header names to text, got a value of type {type(value).__name__}.")
+    result = {}
+    for header, content in value.items():
+        if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):
+            raise ConfigurationError(f"`{name}` contains something that is not an HTTP header name.")
+        result[header.lower()] = _header_text(f"{name}[{header!r}]", content)
+    return MappingProxyType(result)
+
+
+_TRUE: Final = ("1", "true", "yes", "on")
+_FALSE: Final = ("0", "false", "no", "off", "")
+
+
+def _flag(name: str, value: object) -> bool:
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    known = ", ".join(_TRUE + _FALSE[:-1])
+    raise ConfigurationError(f"`{name}` must be one of {known}, got {_shown(value)}.")
+
+
+def _seconds(name: str, value: object) -> float | None:
+    seconds = -1.0
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        with suppress(ValueError, OverflowError):
+            seconds = float(value)
+    if not isfinite(seconds) or seconds < 0:
+        raise ConfigurationError(f"`{name}` must be a number of seconds, or 0 for no limit, got {_shown(value)}.")
+    return seconds or None
+
+
+_URL: Final = re.compile(
+    r"""https?://
+    (?: [\w.~!$&()*+,;=:%-]* @ )?                                      # user information
+    (?: \[ (?P<ipv6> [0-9a-f:.]+ ) \] | [\w-]{1,63} (?: \.[\w-]{1,63} )* \.? )
+    (?: : (?P<port> \d{0,5} ) )?
+    (?: / [\w.~!$&()*+,;=:@%/-]* )?
+    (?: \? [\w.~!$&()*+,;=:@%/?-]* )?""",
+    re.VERBOSE | re.IGNORECASE | re.ASCII,
+)
+"""An http URL as in RFC 3986, without fragment and without the quotes that shells and YAML leave behind."""
+
+
+_KEY_LIKE: Final = re.compile(r"[^.:/\s]{16,}")
+"""A key that was put into the variable for the URL must not come out in a log."""
+
+
+def _url(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"`{name}` must be text, got {_shown(value)}.")
+    if not value.lower().startswith(("http://", "https://")):
+        shown = "something that looks like a key" if _KEY_LIKE.fullmatch(value) else _shown(_public(value))
+        raise ConfigurationError(f"`{name}` must start with http:// or https://, got {shown}.")
+    match = _URL.fullmatch(value)
+    if match and _is_address(match["ipv6"]) and 0 < int(match["port"] or 80) < 65536:
+        return value
+    raise ConfigurationError(
+        f"`{name}` must be a URL like https://host:4318/v1/traces, with a valid host and port and without "
+        f"spaces, quotes or #, got {_shown(_public(value))}."
+    )
+
+
+def _is_address(ipv6: str | None) -> bool:
+    try:
+        return ipv6 is None or bool(IPv6Address(ipv6))
+    except AddressValueError:
+        return False
+
+
+def _base_url(name: str, value: object) -> str:
+    return _below(_url(name, value), "/v1/traces")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One place where the value of a field of `Settings` may come from."""
+
+    field: str
+    variable: str | None
+    parse: Callable[[str, object], object]
+    brief: str
+
+
+SETTINGS: Final = (
+    Setting("api_key", "TCC_API_KEY", _header_text, "API key, sent as `Authorization: Bearer …`."),
+    Setting("url", "TCC_URL", _url, "Where runs go: an origin, or the full URL for traces."),
+    Setting("url", "TCC_BASE_URL", _base_url, "Where runs go, as a base that gets /v1/traces and /v1/logs."),
+    Setting("feedback_url", "TCC_FEEDBACK_URL", _url, "Where feedback goes, if not to the same place."),
+    Setting("service_name", "OTEL_SERVICE_NAME", _text, "The name of the program in what is recorded."),
+    Setting("headers", None, _headers, "Extra HTTP headers for every request."),
+    Setting("console", "TCC_CONSOLE", _flag, "Print each finished run to the terminal."),
+    Setting("join_traces", "TCC_JOIN_TRACES", _flag, "Make a run the child of a foreign span around it."),
+    Setting("debug", "TCC_DEBUG", _flag, "Log what is recorded and sent, without content."),
+    Setting("run_timeout", "TCC_RUN_TIMEOUT", _seconds, "Seconds after which an open run is ended as an error."),
+    Setting(
+        "allow_unsafe_base_url",
+        "TCC_ALLOW_UNSAFE_BASE_URL",
+        _flag,
+        "Send the API key over plain http to other machines too.",
+    ),
+)
+"""Every setting, once; where a field has two variables, the first that is set wins."""
+
+_FIELDS: Final = tuple(f.name for f in fields(Settings) if f.name != "sources")
+
+
+def _refuse_unknown(explicit: Mapping[str, object]) -> None:
+    for name in explicit:
+        if name not in _FIELDS:
+            near = get_close_matches(name, _FIELDS, cutoff=0.5)
+            hint = f"did you mean {_listed(near)}?" if near else f"the settings are {_listed(_FIELDS)}."
+            raise ConfigurationError(f"`{name}` is not a setting; {hint}")
+
+
+# Words for messages.
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _source(settings: Settings, name: str) -> str:
+    source = settings.sources.get(name, "argument")
+    return f"{name} argument" if source == "argument" else source
+
+
+def _name(source: str) -> str:
+    return source.removesuffix(" argument")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _shown(value: object) -> str:
+    """The value for a message; `repr` of a user's object may raise, and of a huge int does."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= 100 else value[:100] + "…")
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < 10**15):
+        return repr(value)
+    return f"a value of type {type(value).__name__}"

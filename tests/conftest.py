@@ -1,0 +1,70 @@
+"""What every test starts from: a clean environment, no network beyond loopback, a fresh pipeline."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from receiver import Receiver
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of ours or of OpenTelemetry's reaches a test from outside."""
+    for name in list(os.environ):
+        if name.upper().startswith(("TCC_", "OTEL_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def refused_connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """A connection that would leave this machine fails at once, and so does the test.
+
+    It fails again at the end because code that must never raise might have caught the first error.
+    """
+    refused: list[Any] = []
+
+    def guard(connect: Callable[[socket.socket, Any], Any]) -> Callable[[socket.socket, Any], Any]:
+        def guarded(self: socket.socket, address: Any) -> Any:
+            if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+                refused.append(address)
+                raise AssertionError(f"Tests must not leave this machine, got a connection to {address!r}.")
+            return connect(self, address)
+
+        return guarded
+
+    monkeypatch.setattr(socket.socket, "connect", guard(socket.socket.connect))
+    monkeypatch.setattr(socket.socket, "connect_ex", guard(socket.socket.connect_ex))
+    yield refused
+    assert refused == []
+
+
+@pytest.fixture(autouse=True)
+def fresh_pipeline(
+    request: pytest.FixtureRequest, clean_environment: None, refused_connections: list[Any]
+) -> Iterator[None]:
+    """What a test configured ends with it."""
+    if "receiver" in request.fixturenames:
+        request.getfixturevalue("receiver")  # so that it still answers while the pipeline is shut down
+    yield
+    configure = sys.modules.get("contextcompany._configure")
+    if reset := getattr(configure, "reset_for_tests", None):
+        reset()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An OTLP receiver of the test's own."""
+    with Receiver() as started:
+        yield started
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
