@@ -1,0 +1,170 @@
+"""Holds the one pipeline of the process; builds it when somebody configures or records, never on import."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from contextcompany import _diagnostics
+from contextcompany._recording import end_open_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.trace import TracerProvider
+
+    from contextcompany._pipeline import OTelPipeline
+    from contextcompany._recording import Pipeline
+
+__all__ = ["FlushReport", "configure", "flush", "pipeline", "shutdown", "stats", "use"]
+
+# The SDK, the exporter and `requests` take about 75 ms to import, so `_pipeline`, which needs them, is imported when
+# the pipeline is built and not with this module.
+
+_building = threading.RLock()
+_explicit: dict[str, object] = {}
+_built: OTelPipeline | None = None
+_replacement: Pipeline | None = None
+
+
+class FlushReport(NamedTuple):
+    """What became of the spans and events recorded so far in this process."""
+
+    delivered: int
+    """Answered by the receiver with success."""
+    waiting: int
+    """Not sent yet: 0 unless the time-out passed."""
+    dropped: dict[str, int]
+    """Lost, by reason."""
+
+
+def configure(
+    *,
+    api_key: str | None = None,
+    url: str | None = None,
+    feedback_url: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    service_name: str | None = None,
+    tracer_provider: TracerProvider | None = None,
+    join_traces: bool | None = None,
+    run_timeout: float | None = None,
+    console: bool | None = None,
+    debug: bool | None = None,
+    allow_unsafe_base_url: bool | None = None,
+) -> None:
+    """Set how runs are recorded and where they go. May be called again: what is given is merged into what was.
+
+    What is not given comes from the environment, then from the defaults. Runs that are open keep the tracer they have;
+    their destination follows unless it is their own. Starts the pipeline and its threads.
+
+    Args:
+        api_key: Key of the hosted Observatory, or of what `url` points to (`TCC_API_KEY`).
+        url: Where runs go: an origin, which gets `/v1/traces` and `/v1/logs`, or a whole URL (`TCC_URL`).
+        feedback_url: Where feedback goes, when it is another place (`TCC_FEEDBACK_URL`).
+        headers: HTTP headers to send as well.
+        service_name: `service.name` of the resource (`OTEL_SERVICE_NAME`).
+        tracer_provider: Record through this provider, to wherever its processors send, instead of a private one.
+        join_traces: Make a run inside a foreign span that span's child instead of a root that links to it
+            (`TCC_JOIN_TRACES`).
+        run_timeout: Seconds after which a run that has not ended is ended as an error; 0 = never (`TCC_RUN_TIMEOUT`).
+        console: Print each finished run as a tree to standard error (`TCC_CONSOLE`).
+        debug: Log what is recorded and sent, without content (`TCC_DEBUG`).
+        allow_unsafe_base_url: Send keys over plain http to hosts that are not this one
+            (`TCC_ALLOW_UNSAFE_BASE_URL`).
+
+    Raises:
+        ConfigurationError: (a `ValueError`) a setting is wrong; nothing is changed then.
+    """
+    given = {name: value for name, value in locals().items() if value is not None}
+    from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
+
+    global _built  # noqa: PLW0603 - there is one pipeline per process
+    with _building:
+        merged = {**_explicit, **given}
+        built = _pipeline.build(merged, os.environ, previous=_built)
+        _explicit.update(given)
+        _built = built
+        _shut_down_at_exit()
+
+
+def pipeline() -> Pipeline:
+    """The pipeline, built from the environment if nobody called `configure()`.
+
+    A wrong setting in the environment must not stop the program: it is said once and nothing is sent.
+    """
+    if _replacement is not None:
+        return _replacement
+    return _built if _built is not None else _build()
+
+
+def use(replacement: Pipeline | None) -> Pipeline | None:
+    """Record through `replacement` from now on, whatever is configured meanwhile; `None` ends that.
+
+    Returns the replacement that was in use, to be put back.
+    """
+    global _replacement
+    with _building:
+        before, _replacement = _replacement, replacement
+    return before
+
+
+def flush(timeout: float = 30.0) -> FlushReport:
+    """Send what waits, for at most `timeout` seconds. May be called from any thread, and again."""
+    if _built is None:
+        return FlushReport(0, 0, _diagnostics.counts())
+    delivered, waiting = _built.flush(timeout)
+    return FlushReport(delivered, waiting, _diagnostics.counts())
+
+
+def shutdown(timeout: float = 30.0) -> FlushReport:
+    """Flush and stop the threads, in at most `timeout` seconds. Recording afterwards starts a new pipeline.
+
+    Runs that are still open are ended as errors and marked incomplete.
+    """
+    global _built
+    deadline = time.monotonic() + timeout
+    end_open_runs()
+    report = flush(timeout)
+    with _building:
+        built, _built = _built, None
+    if built is not None:
+        built.shutdown(max(deadline - time.monotonic(), 0))
+    return report
+
+
+def stats() -> dict[str, int]:
+    """What was lost, cut or replaced in this process, by reason; empty when all is well."""
+    return _diagnostics.counts()
+
+
+def _build() -> Pipeline:
+    from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
+
+    global _built  # noqa: PLW0603 - there is one pipeline per process
+    with _building:
+        if _built is None:
+            _built = _pipeline.build_or_disable(_explicit, os.environ)
+            _shut_down_at_exit()
+        return _built
+
+
+def _shut_down_at_exit() -> None:
+    atexit.unregister(_at_exit)
+    atexit.register(_at_exit)
+
+
+def _at_exit() -> None:
+    end_open_runs()
+    if _built is not None:
+        _built.shutdown()
+
+
+def reset_for_tests() -> None:
+    """As if the process had just started."""
+    use(None)
+    shutdown(1.0)
+    _explicit.clear()
+    _diagnostics.reset_for_tests(reraise=True)

@@ -1,0 +1,121 @@
+"""What a user may tell us about runs, steps and tool calls: plain values, no OpenTelemetry, no wire names."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from contextcompany._messages import Prompt, Response
+
+__all__ = ["Cost", "Evaluation", "Model", "RunData", "Scope", "Status", "StepData", "Tokens", "ToolCallData"]
+
+OK, PARTIAL, ERROR = 0, 1, 2
+"""The status codes of the original API: success, partial success, error."""
+
+
+class Status(NamedTuple):
+    """How something went: `code` is 0 (success), 1 (partial success) or 2 (error)."""
+
+    code: int = OK
+    message: str | None = None
+
+
+class Model(NamedTuple):
+    """The model that was asked for and the one that answered."""
+
+    requested: str | None = None
+    used: str | None = None
+
+
+class Tokens(NamedTuple):
+    """Token counts of one LLM call. The three input counts do not overlap; `reasoning` is a part of `completion`."""
+
+    uncached: int | None = None
+    cached: int | None = None
+    cache_write: int | None = None
+    completion: int | None = None
+    reasoning: int | None = None
+
+    @property
+    def input(self) -> int | None:
+        """All input tokens, as GenAI conventions count them; `None` when no input count is known."""
+        known = [n for n in (self.uncached, self.cached, self.cache_write) if n is not None]
+        return sum(known) if known else None
+
+
+_SUCCESS, _UNKNOWN_MODEL, NO_TOKENS = Status(), Model(), Tokens()
+
+
+class Cost(NamedTuple):
+    """US dollars, and where the figure comes from: `price_version` is `None` when the user gave it."""
+
+    total: float
+    price_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run and everything in it share."""
+
+    run_id: str
+    session_id: str | None = None
+    conversational: bool | None = None
+    user_id: str | None = None
+    org_id: str | None = None
+
+
+@dataclass(slots=True)
+class Common:
+    """What runs, steps and tool calls can all be told. The builder owns it until the end; then nobody changes it."""
+
+    status: Status = _SUCCESS
+    error_type: str | None = None
+    metadata: dict[str, object] = field(default_factory=dict)
+    incomplete: str | None = None
+
+
+@dataclass(slots=True)
+class RunData(Common):
+    """One agent invocation."""
+
+    agent: str | None = None
+    tags: list[str] | None = None
+    prompt: Prompt | None = None
+    full_input: str | None = None
+    response: Response | None = None
+    full_output: str | None = None
+
+
+@dataclass(slots=True)
+class StepData(Common):
+    """One request to an LLM and its response."""
+
+    step_id: str = ""
+    prompt: Prompt | None = None
+    response: Response | None = None
+    model: Model = _UNKNOWN_MODEL
+    provider: str | None = None
+    tokens: Tokens = NO_TOKENS
+    cost: Cost | None = None
+    finish_reason: str | None = None
+    response_id: str | None = None
+    tool_definitions: str | None = None
+    parameters: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class ToolCallData(Common):
+    """One execution of a tool."""
+
+    tool_call_id: str = ""
+    name: str | None = None
+    description: str | None = None
+    args: str | None = None
+    result: str | None = None
+
+
+class Evaluation(NamedTuple):
+    """What a person or a program thought of a run."""
+
+    name: str
+    label: str | None = None
+    value: float | None = None
+    explanation: str | None = None

@@ -1,0 +1,325 @@
+"""What we record → OpenTelemetry names and attributes. The only module that writes wire names.
+
+Names and types come from `semconv/`; which of them each span carries is written in `semconv/spans.yaml`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from contextcompany import semconv as sc
+from contextcompany._content import as_text, attribute_value, clean_text
+from contextcompany._data import (
+    ERROR,
+    Common,
+    Cost,
+    Evaluation,
+    RunData,
+    Scope,
+    StepData,
+    Tokens,
+    ToolCallData,
+)
+
+__all__ = [
+    "COLLECTED",
+    "EVALUATION_EVENT",
+    "RUN_ENDED",
+    "SHUTDOWN",
+    "TIMEOUT",
+    "Attributes",
+    "belongs_to_run",
+    "evaluation_attributes",
+    "run_attributes",
+    "run_name",
+    "run_start_attributes",
+    "scope_attributes",
+    "speaks_genai",
+    "step_attributes",
+    "step_name",
+    "step_start_attributes",
+    "tool_call_attributes",
+    "tool_call_name",
+    "tool_call_start_attributes",
+]
+
+AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
+Attributes = dict[str, AttributeValue]
+
+EVALUATION_EVENT = sc.EVENT_GEN_AI_EVALUATION_RESULT
+
+COLLECTED = sc.TccIncompleteReasonValues.COLLECTED
+SHUTDOWN = sc.TccIncompleteReasonValues.SHUTDOWN
+RUN_ENDED = sc.TccIncompleteReasonValues.RUN_ENDED
+TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT
+
+_INVOKE_AGENT = sc.GenAiOperationNameValues.INVOKE_AGENT
+_CHAT = sc.GenAiOperationNameValues.CHAT
+_EXECUTE_TOOL = sc.GenAiOperationNameValues.EXECUTE_TOOL
+_OTHER_ERROR = "_OTHER"
+"""`error.type` when nothing more is known, as the error attributes of the semantic conventions ask."""
+
+
+def scope_attributes(scope: Scope) -> Attributes:
+    """What a run and everything in it carry, so that a back end can group them. Made once per run."""
+    attributes: Attributes = {sc.TCC_RUN_ID: clean_text(scope.run_id)}
+    if scope.session_id is not None:
+        session = clean_text(scope.session_id)
+        attributes[sc.GEN_AI_CONVERSATION_ID] = session
+        attributes[sc.TCC_SESSION_ID] = session
+    if scope.conversational is not None:
+        attributes[sc.TCC_CONVERSATIONAL] = scope.conversational
+    if scope.user_id is not None:
+        attributes[sc.TCC_USER_ID] = clean_text(scope.user_id)
+    if scope.org_id is not None:
+        attributes[sc.TCC_ORG_ID] = clean_text(scope.org_id)
+    return attributes
+
+
+# --- names: `{operation} {target}`, or the bare operation when the target is unknown ---------------------------------
+
+
+def run_name(data: RunData) -> str:
+    return _name(_INVOKE_AGENT, data.agent)
+
+
+def step_name(data: StepData) -> str:
+    return _name(_CHAT, data.model.requested or data.model.used)
+
+
+def tool_call_name(data: ToolCallData) -> str:
+    return _name(_EXECUTE_TOOL, data.name)
+
+
+def _name(operation: str, target: str | None) -> str:
+    return f"{operation} {clean_text(target)}" if target else operation
+
+
+# --- at span start: what samplers may want to see --------------------------------------------------------------------
+
+
+def run_start_attributes(shared: Attributes, data: RunData) -> Attributes:
+    return {sc.GEN_AI_OPERATION_NAME: _INVOKE_AGENT, **shared, **_agent(data)}
+
+
+def step_start_attributes(shared: Attributes, data: StepData) -> Attributes:
+    return {sc.GEN_AI_OPERATION_NAME: _CHAT, sc.TCC_STEP_ID: data.step_id, **shared, **_model(data)}
+
+
+def tool_call_start_attributes(shared: Attributes, data: ToolCallData) -> Attributes:
+    return {
+        sc.GEN_AI_OPERATION_NAME: _EXECUTE_TOOL,
+        sc.GEN_AI_TOOL_TYPE: "function",
+        sc.GEN_AI_TOOL_CALL_ID: data.tool_call_id,
+        **shared,
+        **_tool(data),
+    }
+
+
+# --- at span end: the rest -------------------------------------------------------------------------------------------
+
+
+def run_attributes(data: RunData) -> Attributes:
+    attributes = _common(data)
+    if data.prompt is not None:
+        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
+        if data.prompt.system is not None:
+            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
+        if data.prompt.tools is not None:
+            attributes[sc.GEN_AI_TOOL_DEFINITIONS] = data.prompt.tools
+    if data.full_input is not None:
+        attributes[sc.TCC_RUN_FULL_INPUT] = data.full_input
+    if data.response is not None:
+        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(None)
+    if data.full_output is not None:
+        attributes[sc.TCC_RUN_FULL_OUTPUT] = data.full_output
+    if data.tags:
+        attributes[sc.TCC_TAGS] = data.tags
+    attributes.update(_agent(data))
+    return attributes
+
+
+def step_attributes(data: StepData) -> Attributes:
+    attributes = _common(data)
+    finish_reason = data.finish_reason
+    if data.prompt is not None:
+        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
+        if data.prompt.system is not None:
+            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
+    if data.response is not None:
+        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(finish_reason)
+        finish_reason = finish_reason or data.response.finish_reason
+    if finish_reason is not None:
+        attributes[sc.GEN_AI_RESPONSE_FINISH_REASONS] = (clean_text(finish_reason),)
+    if data.response_id is not None:
+        attributes[sc.GEN_AI_RESPONSE_ID] = clean_text(data.response_id)
+    tools = data.tool_definitions or (data.prompt and data.prompt.tools)
+    if tools:
+        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = tools
+    if data.parameters:
+        attributes.update(_parameters(data.parameters))
+    attributes.update(_tokens(data.tokens))
+    if data.cost is not None:
+        attributes.update(_cost(data.cost))
+    attributes.update(_model(data))
+    return attributes
+
+
+def tool_call_attributes(data: ToolCallData) -> Attributes:
+    attributes = _common(data)
+    if data.args is not None:
+        attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = data.args
+    if data.result is not None:
+        attributes[sc.GEN_AI_TOOL_CALL_RESULT] = data.result
+    attributes.update(_tool(data))
+    return attributes
+
+
+def _common(data: Common) -> Attributes:
+    attributes: Attributes = {}
+    for key, value in data.metadata.items():
+        attributes[f"{sc.TCC_METADATA}.{key}"] = value  # type: ignore[assignment]  # cleaned when it was set
+    code, message = data.status
+    attributes[sc.TCC_STATUS_CODE] = code
+    if message is not None:
+        attributes[sc.TCC_STATUS_MESSAGE] = message
+    if code == ERROR:
+        attributes[sc.ERROR_TYPE] = data.error_type or _OTHER_ERROR
+    if data.incomplete is not None:
+        attributes[sc.TCC_INCOMPLETE] = True
+        attributes[sc.TCC_INCOMPLETE_REASON] = data.incomplete
+    return attributes
+
+
+def _agent(data: RunData) -> Attributes:
+    if data.agent is None:
+        return {}
+    agent = clean_text(data.agent)
+    return {sc.GEN_AI_AGENT_NAME: agent, sc.TCC_AGENT: agent}
+
+
+def _model(data: StepData) -> Attributes:
+    attributes: Attributes = {}
+    requested, used = data.model
+    if requested is not None:
+        attributes[sc.GEN_AI_REQUEST_MODEL] = clean_text(requested)
+    if used is not None:
+        attributes[sc.GEN_AI_RESPONSE_MODEL] = clean_text(used)
+    if data.provider is not None:
+        attributes[sc.GEN_AI_PROVIDER_NAME] = clean_text(data.provider)
+    return attributes
+
+
+def _tool(data: ToolCallData) -> Attributes:
+    attributes: Attributes = {}
+    if data.name is not None:
+        attributes[sc.GEN_AI_TOOL_NAME] = clean_text(data.name)
+    if data.description is not None:
+        attributes[sc.GEN_AI_TOOL_DESCRIPTION] = clean_text(data.description)
+    return attributes
+
+
+def _tokens(tokens: Tokens) -> Attributes:
+    attributes: Attributes = {}
+    total = tokens.input
+    if total is not None:
+        attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = attribute_value(total)  # a sum can outgrow 64 bits
+    if tokens.cached is not None:
+        attributes[sc.GEN_AI_USAGE_CACHE_READ_INPUT_TOKENS] = tokens.cached
+    if tokens.cache_write is not None:
+        attributes[sc.GEN_AI_USAGE_CACHE_WRITE_INPUT_TOKENS] = tokens.cache_write
+    if tokens.completion is not None:
+        attributes[sc.GEN_AI_USAGE_OUTPUT_TOKENS] = tokens.completion
+    if tokens.reasoning is not None:
+        attributes[sc.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = tokens.reasoning
+    return attributes
+
+
+def _cost(cost: Cost) -> Attributes:
+    attributes: Attributes = {sc.TCC_COST_TOTAL: cost.total, sc.GEN_AI_USAGE_COST: cost.total}
+    if cost.price_version is None:
+        attributes[sc.TCC_COST_SOURCE] = sc.TccCostSourceValues.PROVIDED
+    else:
+        attributes[sc.TCC_COST_SOURCE] = sc.TccCostSourceValues.CALCULATED
+        attributes[sc.TCC_COST_PRICE_VERSION] = cost.price_version
+    return attributes
+
+
+# --- request parameters ----------------------------------------------------------------------------------------------
+
+_PARAMETERS: Mapping[str, tuple[str, type]] = {
+    "temperature": (sc.GEN_AI_REQUEST_TEMPERATURE, float),
+    "top_p": (sc.GEN_AI_REQUEST_TOP_P, float),
+    "max_tokens": (sc.GEN_AI_REQUEST_MAX_TOKENS, int),
+    "frequency_penalty": (sc.GEN_AI_REQUEST_FREQUENCY_PENALTY, float),
+    "presence_penalty": (sc.GEN_AI_REQUEST_PRESENCE_PENALTY, float),
+    "seed": (sc.GEN_AI_REQUEST_SEED, int),
+    "choice_count": (sc.GEN_AI_REQUEST_CHOICE_COUNT, int),
+    "stop_sequences": (sc.GEN_AI_REQUEST_STOP_SEQUENCES, list),
+    "stream": (sc.GEN_AI_REQUEST_STREAM, bool),
+    "output_type": (sc.GEN_AI_OUTPUT_TYPE, str),
+    "reasoning_level": (sc.GEN_AI_REQUEST_REASONING_LEVEL, str),
+    "previous_response_id": (sc.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, str),
+}
+
+
+def _parameters(parameters: Mapping[str, object]) -> Attributes:
+    attributes: Attributes = {}
+    for name, value in parameters.items():
+        key, kind = _PARAMETERS[name]
+        attributes[key] = _as_kind(value, kind)
+    # Conditionally required only when it says more than the default: one choice.
+    if attributes.get(sc.GEN_AI_REQUEST_CHOICE_COUNT) == 1:
+        del attributes[sc.GEN_AI_REQUEST_CHOICE_COUNT]
+    return attributes
+
+
+def _as_kind(value: object, kind: type) -> AttributeValue:
+    """The value in the type that the conventions give it; what does not convert exactly is kept as it is, encodable."""
+    if kind is list:
+        return [as_text(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+    if kind is str:
+        return as_text(value)
+    try:
+        exact = _converted(value, kind)
+    except Exception:  # noqa: BLE001 - the value's own code may raise anything, and a large int does as a float
+        exact = value
+    return attribute_value(exact)
+
+
+def _converted(value: Any, kind: type) -> object:
+    if kind is bool:
+        return bool(value) if isinstance(value, int) and value in (0, 1) else value
+    if isinstance(value, bool):
+        return value
+    number = kind(value)
+    return number if kind is float or isinstance(value, str) or number == value else value
+
+
+# --- feedback --------------------------------------------------------------------------------------------------------
+
+
+def evaluation_attributes(run_id: str, evaluation: Evaluation) -> Attributes:
+    attributes: Attributes = {
+        sc.GEN_AI_EVALUATION_NAME: clean_text(evaluation.name),
+        sc.TCC_RUN_ID: clean_text(run_id),
+    }
+    if evaluation.label is not None:
+        attributes[sc.GEN_AI_EVALUATION_SCORE_LABEL] = clean_text(evaluation.label)
+    if evaluation.value is not None:
+        attributes[sc.GEN_AI_EVALUATION_SCORE_VALUE] = evaluation.value
+    if evaluation.explanation is not None:
+        attributes[sc.GEN_AI_EVALUATION_EXPLANATION] = clean_text(evaluation.explanation)
+    return attributes
+
+
+# --- spans of other people -------------------------------------------------------------------------------------------
+
+
+def belongs_to_run(attributes: Mapping[str, object]) -> bool:
+    """Whether a span carries a run id: one of ours, or a foreign one inside a run."""
+    return sc.TCC_RUN_ID in attributes
+
+
+def speaks_genai(attributes: Mapping[str, object]) -> bool:
+    """Whether a span describes GenAI work, in any of the conventions listed in `semconv/readings.yaml`."""
+    return any(key.startswith(sc.GENAI_NAMESPACES) for key in attributes)

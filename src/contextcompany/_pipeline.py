@@ -1,0 +1,366 @@
+"""Settings → provider, processor and delivery. What touches the OpenTelemetry SDK is here and in `_export`."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
+from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import Tracer as SDKTracer
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, ProxyTracer, StatusCode, TracerProvider
+
+from contextcompany import _diagnostics, _mapping, _pricing, _settings
+from contextcompany._console import Console
+from contextcompany._context import run_context
+from contextcompany._data import ERROR, Status
+from contextcompany._export import EXIT_TIMEOUT_S, Delivery, RoutedLogRecord, span_exporter
+from contextcompany._identity import new_id, random_span_id, random_trace_id
+from contextcompany._span import RecordedSpan
+from contextcompany._version import __version__
+from contextcompany.exceptions import ConfigurationError
+from contextcompany.semconv import SCHEMA_URL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import Span as SDKSpan
+    from opentelemetry.trace import Link, Span, SpanKind, Tracer
+
+    from contextcompany._identity import RunIdentity
+    from contextcompany._mapping import Attributes
+    from contextcompany._settings import Destination, Settings
+
+__all__ = ["OTelPipeline", "ObservatorySpanProcessor", "build", "build_or_disable", "observatory_exporter"]
+
+_SCOPE = "contextcompany"
+_NO_LIMITS = LogRecordLimits(*[2**31 - 1] * 4)
+
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+
+def build(explicit: Mapping[str, object], environ: Mapping[str, str], previous: OTelPipeline | None) -> OTelPipeline:
+    """A pipeline for these settings, on the queues of `previous` if there is one.
+
+    Raises:
+        ConfigurationError: a setting is wrong; nothing was started then.
+    """
+    given = dict(explicit)
+    provider = given.pop("tracer_provider", None)
+    if provider is not None and not isinstance(provider, TracerProvider):
+        raise ConfigurationError(f"`tracer_provider` must be an OpenTelemetry TracerProvider, got {provider!r}.")
+    settings = _settings.resolve(given, environ)
+    default = _settings.destination(settings, environ)
+    if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+        return _nothing("disabled", "OpenTelemetry is disabled in this process", environ)
+    if settings.debug:
+        _log_to_stderr()
+    if previous is not None and isinstance(previous.delivery, Delivery):
+        delivery = previous.delivery
+        delivery.default = default
+    else:
+        delivery = Delivery(default)
+    delivery.announce_absence = not settings.console
+    _pricing.preload()
+    _diagnostics.LOGGER.debug("Sending to %r.", default)
+    return OTelPipeline(settings, environ, delivery, provider=provider)
+
+
+def build_or_disable(explicit: Mapping[str, object], environ: Mapping[str, str]) -> OTelPipeline:
+    """`build`, or a pipeline that records nothing when the environment holds a wrong setting."""
+    try:
+        return build(explicit, environ, None)
+    except Exception as error:  # noqa: BLE001 - whatever the environment holds, the program goes on
+        _diagnostics.LOGGER.error("contextcompany records nothing: %s", error)
+        return _nothing("misconfigured", "a setting is wrong", environ)
+
+
+def _nothing(reason: str, why: str, environ: Mapping[str, str]) -> OTelPipeline:
+    """A pipeline that records nothing, and counts that."""
+    return OTelPipeline(_settings.Settings(), environ, _Nowhere(reason, why), provider=NoOpTracerProvider())
+
+
+def observatory_exporter(api_key: str | None = None, url: str | None = None) -> OTLPSpanExporter:
+    """OpenTelemetry's own OTLP/HTTP span exporter, pointed where runs go; for processors you set up yourself.
+
+    Raises:
+        ConfigurationError: (a `ValueError`) the key or URL is wrong, or a variable they come from.
+    """
+    return span_exporter(_destination_from_environment(api_key, url))
+
+
+def _destination_from_environment(api_key: str | None, url: str | None) -> Destination:
+    return _settings.destination(_settings.resolve({}, os.environ), os.environ, api_key=api_key, url=url)
+
+
+def _log_to_stderr() -> None:
+    logger = _diagnostics.LOGGER
+    logger.setLevel(logging.DEBUG)
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+
+
+# --- recording -------------------------------------------------------------------------------------------------------
+
+
+class _Sink(Protocol):
+    """Where ended spans and events go."""
+
+    def put_span(self, span: ReadableSpan, destination: Destination | None) -> None: ...
+    def put_log(self, record: ReadWriteLogRecord) -> None: ...
+    def flush(self, timeout: float) -> tuple[int, int]: ...
+    def shutdown(self) -> None: ...
+
+
+class OTelPipeline:
+    """Starts spans of our own, or through the user's provider, and hands what has ended to delivery.
+
+    Our own are all recorded, whole: `OTEL_TRACES_SAMPLER` and the SDK's limits are made for other spans, and a message
+    cut by characters is no JSON any more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        delivery: _Sink,
+        *,
+        provider: TracerProvider | None = None,
+        now: Callable[[], int] = time.time_ns,
+        new_id: Callable[[], str] = new_id,
+    ) -> None:
+        self.join_traces = settings.join_traces
+        self.run_timeout = settings.run_timeout
+        self.delivery = delivery
+        self.now = now
+        self.new_id = new_id
+        self._route = functools.lru_cache(256)(functools.partial(_route, settings, environ))
+        self._ids = _Ids()
+        # `service.name` as the SDK itself would find it, unless it was set here.
+        resource = Resource.create({SERVICE_NAME: settings.service_name} if settings.service_name else None)
+        self._resource = resource
+        self._scope = InstrumentationScope(_SCOPE, __version__, SCHEMA_URL)
+        self._console = Console() if settings.console else None
+        self._provider = provider
+        self._tracer = None if provider is None else self._get_tracer(provider)
+
+    def destination(self, api_key: str | None, url: str | None) -> Destination | None:
+        """Where things with this key and URL go; `None` when there is neither."""
+        if api_key is None and url is None:
+            return None
+        try:
+            return self._route(api_key, url)
+        except TypeError:  # unhashable, so no text; the error says that
+            return self._route.__wrapped__(api_key, url)
+
+    def start_span(
+        self,
+        name: str,
+        *,
+        context: Context,
+        kind: SpanKind,
+        attributes: Attributes,
+        start_ns: int,
+        destination: Destination | None,
+        links: Sequence[Link] = (),
+        identity: RunIdentity | None = None,
+    ) -> Span:
+        """Start a span; with `identity`, under exactly these ids."""
+        tracer = self._tracer
+        if tracer is None:
+            return RecordedSpan(name, context, kind, attributes, start_ns, links, identity, destination, self)
+        if isinstance(tracer, ProxyTracer) and self._provider is not None:
+            tracer = self._tracer = self._get_tracer(self._provider)  # a real one, if one has been set meanwhile
+        self._ids.fixed.identity = identity
+        try:
+            span = tracer.start_span(name, context, kind, attributes, links, start_ns)
+        finally:
+            self._ids.fixed.identity = None
+        if not span.is_recording():
+            self._not_recorded()
+        return span
+
+    def end_span(
+        self, span: Span, name: str, status: Status, attributes: Attributes, started_with: Attributes, end_ns: int
+    ) -> None:
+        """Give the span what is known at its end, and end it."""
+        code, description = StatusCode.OK, None
+        if status.code == ERROR:
+            code, description = StatusCode.ERROR, status.message
+        if isinstance(span, RecordedSpan):
+            span.write(name, code, description, attributes)
+        else:
+            # An attribute limit of the user's provider evicts the oldest: what identifies the span comes last again.
+            span.set_attributes({**attributes, **{k: v for k, v in started_with.items() if k not in attributes}})
+            span.update_name(name)
+            span.set_status(code, description)
+        span.end(end_ns)
+        if self._console is not None and isinstance(span, ReadableSpan):
+            self._console.put(span)
+
+    def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
+        """Hand an event to delivery; whether it was accepted."""
+        if isinstance(self.delivery, _Nowhere):
+            self._not_recorded()
+            return False
+        record = RoutedLogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=attributes)
+        record.destination = destination
+        self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS))
+        return True
+
+    def flush(self, timeout: float) -> tuple[int, int]:
+        """Send what waits; how much was delivered so far, and how much is left."""
+        return self.delivery.flush(timeout)
+
+    def shutdown(self, timeout: float = EXIT_TIMEOUT_S) -> None:
+        """Send what waits, for at most `timeout` seconds, and stop the threads."""
+        if isinstance(self.delivery, Delivery):
+            self.delivery.shutdown(timeout)
+
+    def span_ended(self, span: RecordedSpan) -> None:
+        """Queue a span of ours that has just ended."""
+        _diagnostics.LOGGER.debug("Recorded %s.", span)
+        readable = span.readable(self._resource, self._scope)
+        self.delivery.put_span(readable, span.destination)
+        if self._console is not None:
+            self._console.put(readable)
+
+    def _get_tracer(self, provider: TracerProvider) -> Tracer:
+        """Our tracer, with ids of our own. Only this tracer changes: the provider keeps one per scope."""
+        tracer = provider.get_tracer(_SCOPE, __version__, SCHEMA_URL)
+        if isinstance(tracer, SDKTracer):
+            tracer.id_generator = self._ids
+        return tracer
+
+    def _not_recorded(self) -> None:
+        level = logging.INFO
+        if isinstance(self.delivery, _Nowhere):
+            reason, why = self.delivery.reason, self.delivery.why
+        elif isinstance(self._tracer, ProxyTracer):
+            reason, why = "no_provider", "no OpenTelemetry provider is set yet"
+            level = logging.WARNING
+        elif isinstance(self._tracer, NoOpTracer):
+            reason, why = "disabled", "OpenTelemetry is disabled in this process"
+        else:
+            reason, why = "sampled_out", "the sampler of its tracer provider decided so"
+        _diagnostics.count(reason)
+        _diagnostics.warn(reason, "Something was not recorded, because %s.", why, level=level)
+
+
+def _route(settings: Settings, environ: Mapping[str, str], api_key: str | None, url: str | None) -> Destination:
+    return _settings.destination(settings, environ, api_key=api_key, url=url)
+
+
+class _Ids(IdGenerator):
+    """Random ids from the operating system, except for a span that must have exactly the given ones."""
+
+    class _Fixed(threading.local):
+        identity: RunIdentity | None = None
+
+    def __init__(self) -> None:
+        self.fixed = self._Fixed()
+
+    def generate_trace_id(self) -> int:
+        identity = self.fixed.identity
+        return random_trace_id() if identity is None else identity.trace_id
+
+    def generate_span_id(self) -> int:
+        identity = self.fixed.identity
+        return random_span_id() if identity is None else identity.span_id
+
+    def is_trace_id_random(self) -> bool:
+        # A trace id made from a run id is not random in the sense of W3C Trace Context level 2.
+        return self.fixed.identity is None
+
+
+class _RunProcessor(SpanProcessor):
+    """Takes the spans that belong to runs or speak GenAI, each with where it goes."""
+
+    def __init__(self, delivery: _Sink, *, all_spans: bool = False) -> None:
+        self._delivery = delivery
+        self._all_spans = all_spans
+        self._routes: dict[int, Destination] = {}
+
+    def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
+        """Note where the span goes, and let a foreign span inside a run carry the run's id."""
+        run = run_context(parent_context)
+        if run is None:
+            return
+        if run.destination is not None:
+            self._routes[span.get_span_context().span_id] = run.destination
+        scope = span.instrumentation_scope
+        if scope is None or scope.name != _SCOPE:
+            span.set_attributes(run.shared)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue the span. Nothing is sent on this thread."""
+        context = span.get_span_context()
+        destination = self._routes.pop(context.span_id, None) if context is not None and self._routes else None
+        attributes = span.attributes or {}
+        if not (self._all_spans or _mapping.belongs_to_run(attributes) or _mapping.speaks_genai(attributes)):
+            return
+        _diagnostics.LOGGER.debug("Recorded %s.", span.name)
+        self._delivery.put_span(span, destination)
+
+    def shutdown(self) -> None:
+        """The owner of the delivery shuts it down."""
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits; whether all of it left in time."""
+        return self._delivery.flush(timeout_millis / 1000)[1] == 0
+
+
+class ObservatorySpanProcessor(_RunProcessor):
+    """A span processor for your own provider: sends what belongs to runs or speaks GenAI to the Observatory.
+
+    Spans of other kinds (HTTP, SQL, …) are left alone unless `all_spans` is set. The sampler and limits of the provider
+    apply. Its threads start with it; shut the provider down to stop them.
+
+    Args:
+        api_key: Key of the hosted Observatory, or of what `url` points to; by default `TCC_API_KEY`.
+        url: Where the spans go; by default as for runs.
+        all_spans: Take every span of the provider.
+
+    Raises:
+        ConfigurationError: (a `ValueError`) the key or URL is wrong, or a variable they come from.
+    """
+
+    def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
+        super().__init__(Delivery(_destination_from_environment(api_key, url)), all_spans=all_spans)
+
+    def shutdown(self) -> None:
+        """Send what waits, for at most 5 seconds, and stop the threads."""
+        self._delivery.shutdown()
+
+
+class _Nowhere:
+    """Counts what would have been recorded."""
+
+    def __init__(self, reason: str, why: str) -> None:
+        self.reason = reason
+        self.why = why
+
+    def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:  # noqa: ARG002 - the interface
+        _diagnostics.count(self.reason)
+
+    def put_log(self, record: ReadWriteLogRecord) -> None:  # noqa: ARG002 - the interface
+        _diagnostics.count(self.reason)
+
+    def flush(self, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - the interface
+        return 0, 0
+
+    def shutdown(self) -> None:
+        """Nothing to stop."""

@@ -1,0 +1,385 @@
+"""What runs, steps and tool calls share: one span from start to end, a status, and the rules about ending."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    set_span_in_context,
+)
+
+from contextcompany import _diagnostics
+from contextcompany._content import as_int, as_text, attribute_value
+from contextcompany._context import RunContext, with_run_context
+from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
+from contextcompany._identity import RunIdentity, run_identity
+from contextcompany._mapping import COLLECTED, SHUTDOWN, Attributes, scope_attributes
+from contextcompany.exceptions import EndedError, IncompleteError
+
+if TYPE_CHECKING:
+    import weakref
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Self
+
+    from contextcompany._settings import Destination
+
+__all__ = ["Pipeline", "Place", "Recording", "Time", "place_in_run", "unix_ns"]
+
+Time = datetime | str | float
+"""A moment: a `datetime` (naive ones are local time), ISO 8601 text, or seconds since the epoch."""
+
+DataT = TypeVar("DataT", bound=Common)
+
+
+class Pipeline(Protocol):
+    """What recording needs from the pipeline."""
+
+    join_traces: bool
+    run_timeout: float | None
+
+    def now(self) -> int:
+        """Nanoseconds since the epoch."""
+
+    def new_id(self) -> str:
+        """A new unique id."""
+
+    def destination(self, api_key: str | None, url: str | None) -> Destination | None:
+        """Where things with this key and URL go; `None` stands for the default."""
+
+    def start_span(
+        self,
+        name: str,
+        *,
+        context: Context,
+        kind: SpanKind,
+        attributes: Attributes,
+        start_ns: int,
+        destination: Destination | None,
+        links: Sequence[Link] = (),
+        identity: RunIdentity | None = None,
+    ) -> Span:
+        """Start a span; with `identity`, under exactly these ids."""
+
+    def end_span(
+        self, span: Span, name: str, status: Status, attributes: Attributes, started_with: Attributes, end_ns: int
+    ) -> None:
+        """Give the span what is known at its end, and end it. Not called for a span that is not recording."""
+
+    def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
+        """Hand an event to delivery; whether it was accepted."""
+
+
+class Place(Protocol):
+    """Something that steps and tool calls can be children of."""
+
+    @property
+    def _run(self) -> RunContext: ...
+    @property
+    def _inside(self) -> Context: ...
+    @property
+    def _children(self) -> dict[int, Recording[Any]] | None: ...
+
+
+class Recording(Generic[DataT]):
+    """One span being recorded, from construction to `end()` or `error()`.
+
+    Setters return the object, do no I/O, and raise `EndedError` (a `RuntimeError`) after `end()` or `error()`.
+    They may be called from any thread.
+    """
+
+    _noun: ClassVar[str]
+
+    _pipeline: Pipeline
+    _run: RunContext
+    _data: DataT
+    _span: Span
+    _children: dict[int, Recording[Any]] | None
+    """What is open in the run, itself excepted; `None` when the run is not open in this process."""
+
+    def __init__(self, pipeline: Pipeline, data: DataT) -> None:
+        self._pipeline = pipeline
+        self._data = data
+        self._ended: str | None = None
+        self._ending = threading.Lock()
+        self._end_ns: int | None = None
+        self._pid = os.getpid()
+
+    # -- for users -------------------------------------------------------------------------------------------------
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run that this belongs to."""
+        return self._run.scope.run_id
+
+    @property
+    def span(self) -> Span:
+        """The OpenTelemetry span. What is set on it directly is sent as it is."""
+        return self._span
+
+    def status(self, code: int, message: str | None = None) -> Self:
+        """Set how it went: 0 = success, 1 = partial success, 2 = error; any other code is recorded as an error.
+
+        The last call wins; without one the status is success.
+        """
+        self._check("status()")
+        known = as_int(code)
+        if known not in (OK, PARTIAL, ERROR):
+            _diagnostics.refuse("status()", "0, 1 or 2 (which is recorded instead)", code)
+            known = ERROR
+        self._data.status = Status(known, self._data.status.message if message is None else as_text(message))
+        return self
+
+    def metadata(self, data: Mapping[str, object] | None = None, **kwargs: object) -> Self:
+        """Attach key-value pairs. Calls add up; a later value for the same key wins."""
+        self._check("metadata()")
+        try:
+            told = {**(data or {}), **kwargs}
+        except Exception:  # noqa: BLE001 - the value's own code may raise anything
+            _diagnostics.refuse("metadata()", "a mapping", data)
+            told = kwargs
+        for key, value in told.items():
+            if key := as_text(key):
+                self._data.metadata[key] = attribute_value(value)
+        return self
+
+    def end_time(self, when: Time) -> Self:
+        """Set when it ended, instead of the moment `end()` or `error()` is called. Never before its start."""
+        self._check("end_time()")
+        self._end_ns = unix_ns(when)
+        return self
+
+    def end(self) -> None:
+        """End it and hand it over for delivery. Returns at once; nothing is sent on this thread.
+
+        Raises:
+            IncompleteError: (a `ValueError`) something required was not set. It stays open.
+            EndedError: (a `RuntimeError`) it ended before.
+        """
+        if not self._check("end()"):
+            return
+        missing = self._missing()
+        if missing is not None:
+            raise IncompleteError(missing)
+        if not self._close("caller"):
+            self._check("end()")
+
+    def error(self, status_message: str = "") -> None:
+        """End it as failed. Needs nothing to be set.
+
+        Raises:
+            EndedError: (a `RuntimeError`) it ended before.
+        """
+        if not self._check("error()"):
+            return
+        self._data.status = Status(ERROR, as_text(status_message) or self._data.status.message)
+        if not self._close("caller"):
+            self._check("error()")
+
+    # -- for subclasses --------------------------------------------------------------------------------------------
+
+    def _missing(self) -> str | None:
+        """What `end()` requires and was not set, as the message of the error; `None` when nothing is missing."""
+        raise NotImplementedError
+
+    def _name(self) -> str:
+        raise NotImplementedError
+
+    def _attributes(self) -> Attributes:
+        raise NotImplementedError
+
+    def _start(
+        self,
+        context: Context,
+        kind: SpanKind,
+        describe: Callable[[Attributes, DataT], Attributes],
+        start_time: Time | None,
+        links: Sequence[Link] = (),
+        identity: RunIdentity | None = None,
+    ) -> None:
+        """Start the span. When that fails for a reason of ours, the object still works and records nothing."""
+        start_ns = None if start_time is None else unix_ns(start_time)
+        self._start_ns = self._pipeline.now() if start_ns is None else start_ns
+        self._outside = context
+        self._span = INVALID_SPAN
+        try:
+            self._started_with = describe(self._run.shared, self._data)
+            self._span = self._pipeline.start_span(
+                self._name(),
+                context=context,
+                kind=kind,
+                attributes=self._started_with,
+                start_ns=self._start_ns,
+                destination=self._run.destination,
+                links=links,
+                identity=identity,
+            )
+        except Exception:  # noqa: BLE001 - the one place where starting fails towards the user
+            _diagnostics.internal_error(f"starting a {self._noun}")
+
+    @property
+    def _inside(self) -> Context:
+        """OpenTelemetry context with this span as the current one."""
+        return set_span_in_context(self._span, self._outside)
+
+    def _check(self, call: str) -> bool:
+        """Whether it is still open. Raises if the caller ended it; if we did, what comes late is only counted."""
+        if self._ended is None:
+            return True
+        if self._ended == "caller":
+            raise EndedError(
+                f"This {self._noun} has already ended: `{call}` is not possible after `end()` or `error()`."
+            )
+        _diagnostics.count("late")
+        _diagnostics.warn(
+            "late", "`%s` came after the %s was ended with its run; it is not recorded.", call, self._noun
+        )
+        return False
+
+    def _close(self, by: str, incomplete: Status | None = None) -> bool:
+        """End the span once, whoever comes first; `False` when somebody else did.
+
+        With `incomplete`, its own `end()` did not do it: `by` says what did, and the status is at least as bad as this.
+        """
+        with self._ending:
+            if self._ended is not None:
+                return False
+            self._ended = by
+        if incomplete is not None:
+            self._data.incomplete = by
+            if self._data.status.code < incomplete.code:
+                self._data.status = incomplete
+        self._before_end()
+        try:
+            self._finish()
+        except Exception:  # noqa: BLE001 - the one place where ending fails towards the user
+            _diagnostics.internal_error(f"ending a {self._noun}")
+        return True
+
+    def _before_end(self) -> None:
+        if self._children is not None:
+            self._children.pop(id(self), None)
+
+    def _finish(self) -> None:
+        span = self._span
+        if not span.is_recording():
+            return
+        end_ns = max(self._end_ns or self._pipeline.now(), self._start_ns)
+        try:
+            attributes = self._attributes()
+            self._pipeline.end_span(span, self._name(), self._data.status, attributes, self._started_with, end_ns)
+        finally:
+            if span.is_recording():
+                span.end(end_ns)
+
+    def __del__(self) -> None:
+        # Without `_span` the constructor raised, and there is nothing to end. A forked child has a copy of what its
+        # parent will end.
+        if getattr(self, "_ended", "") is None and hasattr(self, "_span") and self._pid == os.getpid():
+            forgotten = f"{self!r} was never ended."
+            self._close(COLLECTED, Status(ERROR, f"The {self._noun} was never ended."))
+            warnings.warn(forgotten, ResourceWarning, source=self, stacklevel=1)  # may raise, so it comes last
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of run {self.run_id!r}: {'open' if self._ended is None else 'ended'}>"
+
+
+# --- where a step or tool call belongs -------------------------------------------------------------------------------
+
+open_runs: dict[str, weakref.ref[Recording[Any]]] = {}
+"""The runs that are open in this process. They are found by id, so that a step knows its session too."""
+
+_MAX_ELSEWHERE = 1000
+
+elsewhere: OrderedDict[str, Place] = OrderedDict()
+"""The last ended runs whose span is not where their run id says, but in the trace of the run or span around them."""
+
+
+def remember_elsewhere(run_id: str, place: Place) -> None:
+    """Keep the place of a run that has ended in another trace than its own, for steps and feedback that come later."""
+    elsewhere[run_id] = place
+    if len(elsewhere) > _MAX_ELSEWHERE:
+        elsewhere.popitem(last=False)
+
+
+def end_open_runs() -> None:
+    """End the runs that this process left open, before there is nothing to deliver them any more."""
+    for reference in list(open_runs.values()):
+        run = reference()
+        if run is not None and run._pid == os.getpid():  # noqa: SLF001 - our own
+            run._close(SHUTDOWN, Status(ERROR, "The program ended before the run did."))  # noqa: SLF001 - our own
+
+
+class AbsentRun:
+    """A run that is not open in this process: what is known of it, and where its span is."""
+
+    def __init__(self, run: RunContext, span: SpanContext) -> None:
+        self._run = run
+        self._children = None
+        self._inside = with_run_context(run, set_span_in_context(NonRecordingSpan(span), get_current()))
+
+
+def _found_by_id(run_id: str) -> AbsentRun:
+    """A run of which all we know is its id."""
+    scope = Scope(run_id=run_id)
+    trace_id, span_id = run_identity(run_id)
+    span = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    return AbsentRun(RunContext(scope, shared_by(scope), None), span)
+
+
+def shared_by(scope: Scope) -> Attributes:
+    """The scope as attributes; none of them if that fails for a reason of ours."""
+    try:
+        return scope_attributes(scope)
+    except Exception:  # noqa: BLE001 - as in `Recording._start`
+        _diagnostics.internal_error("describing a run")
+        return {}
+
+
+def place_in_run(
+    pipeline: Pipeline, run_id: str, parent: Place | None, api_key: str | None, tcc_url: str | None
+) -> tuple[RunContext, Context, dict[int, Recording[Any]] | None]:
+    """The run context, parent context and list of open children for something new in the run called `run_id`."""
+    if parent is None:
+        reference = open_runs.get(run_id)
+        parent = (reference and reference()) or elsewhere.get(run_id) or _found_by_id(run_id)
+    run, context = parent._run, parent._inside  # noqa: SLF001 - `Place` is ours
+    if api_key is not None or tcc_url is not None:
+        run = run._replace(destination=pipeline.destination(api_key, tcc_url))
+        context = with_run_context(run, context)
+    return run, context, parent._children  # noqa: SLF001
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def unix_ns(when: Time) -> int | None:
+    """Nanoseconds since the epoch, or `None` (said and counted) for what is no time OTLP can carry."""
+    ns: int | None
+    try:
+        if isinstance(when, str):
+            when = datetime.fromisoformat(when.strip().replace("Z", "+00:00"))
+        if isinstance(when, datetime):
+            whole = int(when.replace(microsecond=0).timestamp())
+            ns = whole * 1_000_000_000 + when.microsecond * 1000
+        else:
+            ns = as_int(when * 1_000_000_000)
+    except Exception:  # noqa: BLE001 - the value's own code may raise anything
+        ns = None
+    if ns is not None and ns > 0:
+        return ns
+    _diagnostics.refuse("start_time/end_time", "a time between 1970 and 2262", when)
+    return None

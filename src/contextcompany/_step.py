@@ -1,0 +1,246 @@
+"""Steps: one request to an LLM and its response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import SpanKind
+
+from contextcompany import _configure, _diagnostics, _mapping, _messages, _pricing, _providers
+from contextcompany._content import as_float, as_int, as_text
+from contextcompany._data import NO_TOKENS, Cost, Model, StepData, Tokens
+from contextcompany._recording import Place, Recording, Time, place_in_run
+from contextcompany._tool_call import ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Self
+
+__all__ = ["Step", "step"]
+
+
+class Step(Recording[StepData]):
+    """One request to an LLM and its response, recorded as a child span of its run.
+
+    Args:
+        run_id: The run it belongs to, in this process or any other.
+        step_id: Its own id; by default a random UUID.
+        api_key: Sends this step, and what is in it, with this key.
+        tcc_url: Sends this step, and what is in it, to this URL.
+        model: The model that was asked for, when it is known at the start: samplers see it.
+        provider: The GenAI provider, as `openai` or `aws.bedrock`; by default told from the model's name.
+        parent: The run, step or tool call it is a child of; by default its run.
+        start_time: When it started; by default now.
+    """
+
+    _noun = "step"
+
+    def __init__(
+        self,
+        run_id: str,
+        step_id: str | None = None,
+        api_key: str | None = None,
+        tcc_url: str | None = None,
+        *,
+        model: str | None = None,
+        provider: str | None = None,
+        parent: Place | None = None,
+        start_time: Time | None = None,
+    ) -> None:
+        pipeline = _configure.pipeline()
+        super().__init__(pipeline, StepData(step_id=as_text(step_id) if step_id else pipeline.new_id()))
+        self._run, context, self._children = place_in_run(pipeline, as_text(run_id), parent, api_key, tcc_url)
+        self._told_provider = None if provider is None else as_text(provider)
+        if model is not None:
+            self._data.model = Model(as_text(model))
+        self._find_provider()
+        self._start(context, SpanKind.CLIENT, _mapping.step_start_attributes, start_time)
+        if self._children is not None:
+            self._children[id(self)] = self
+
+    @property
+    def step_id(self) -> str:
+        """The id of this step."""
+        return self._data.step_id
+
+    def prompt(self, text: object) -> Self:
+        """Set what was sent to the LLM. Required before `end()`.
+
+        Takes text, a message list as Python values or as JSON text (OpenAI chat and Responses, Anthropic, Gemini,
+        LangChain, GenAI shape), or a whole request body. The value is read now; changing it later changes nothing.
+        """
+        self._check("prompt()")
+        self._data.prompt = _messages.prompt(text)
+        return self
+
+    def response(self, text: object) -> Self:
+        """Set what the LLM answered. Required before `end()`.
+
+        Takes text, a message, or a whole response object of a common client library.
+        """
+        self._check("response()")
+        self._data.response = _messages.response(text)
+        return self
+
+    def model(self, requested: str | Mapping[str, str] | None = None, used: str | None = None) -> Self:
+        """Set the model that was asked for and the one that answered: `model("gpt-4o")` is the one asked for."""
+        self._check("model()")
+        if isinstance(requested, Mapping):
+            told = Model(requested.get("requested"), requested.get("used", used))
+        else:
+            told = Model(requested, used)
+        self._data.model = Model(
+            *(old if new is None else as_text(new) for old, new in zip(self._data.model, told, strict=True))
+        )
+        return self
+
+    def provider(self, name: str) -> Self:
+        """Set the GenAI provider, as `openai` or `aws.bedrock`. By default it is told from the model's name."""
+        self._check("provider()")
+        self._told_provider = as_text(name)
+        return self
+
+    def tokens(
+        self,
+        prompt_uncached: int | None = None,
+        prompt_cached: int | None = None,
+        completion: int | None = None,
+        *,
+        uncached: int | None = None,
+        cached: int | None = None,
+        cache_write: int | None = None,
+        reasoning: int | None = None,
+    ) -> Self:
+        """Set token counts. Calls add to each other; a later count of the same kind wins.
+
+        Args:
+            prompt_uncached: Input tokens that came from no cache.
+            prompt_cached: Input tokens that were read from a cache.
+            completion: Output tokens, reasoning included.
+            uncached: The same as `prompt_uncached`.
+            cached: The same as `prompt_cached`.
+            cache_write: Input tokens that were written to a cache.
+            reasoning: The part of the output tokens that was reasoning.
+        """
+        self._check("tokens()")
+        told = Tokens(
+            uncached=_token_count(prompt_uncached if uncached is None else uncached),
+            cached=_token_count(prompt_cached if cached is None else cached),
+            cache_write=_token_count(cache_write),
+            completion=_token_count(completion),
+            reasoning=_token_count(reasoning),
+        )
+        self._data.tokens = Tokens(
+            *(old if new is None else new for old, new in zip(self._data.tokens, told, strict=True))
+        )
+        return self
+
+    def cost(self, real_total: float) -> Self:
+        """Set what the call cost, in US dollars. Without it the cost is calculated from the model and the tokens."""
+        self._check("cost()")
+        total = as_float(real_total)
+        if total is not None and total >= 0:
+            self._data.cost = Cost(total)
+        else:
+            _diagnostics.refuse("cost()", "US dollars as a finite number from 0", real_total)
+        return self
+
+    def finish_reason(self, reason: str) -> Self:
+        """Set why the LLM stopped, in the provider's word, as `stop`, `length` or `tool_calls`."""
+        self._check("finish_reason()")
+        self._data.finish_reason = as_text(reason)
+        return self
+
+    def response_id(self, response_id: str) -> Self:
+        """Set the provider's id of the response."""
+        self._check("response_id()")
+        self._data.response_id = as_text(response_id)
+        return self
+
+    def tool_definitions(self, definitions: str | Sequence[object]) -> Self:
+        """Set the tools that the LLM could call: text or a list, in the shape of OpenAI, Anthropic, Gemini or GenAI."""
+        self._check("tool_definitions()")
+        self._data.tool_definitions = _messages.tool_definitions(definitions)
+        return self
+
+    def parameters(
+        self,
+        *,
+        temperature: float | None = None,
+        top_p: float | None = None,
+        max_tokens: int | None = None,
+        frequency_penalty: float | None = None,
+        presence_penalty: float | None = None,
+        seed: int | None = None,
+        choice_count: int | None = None,
+        stop_sequences: Sequence[str] | None = None,
+        stream: bool | None = None,
+        output_type: str | None = None,
+        reasoning_level: str | None = None,
+        previous_response_id: str | None = None,
+    ) -> Self:
+        """Set parameters of the request, under the names of the GenAI conventions. Calls add up."""
+        told = {name: value for name, value in locals().items() if name != "self" and value is not None}
+        self._check("parameters()")
+        self._data.parameters.update(told)
+        return self
+
+    def tool_call(
+        self, tool_name: str | None = None, tool_call_id: str | None = None, *, start_time: Time | None = None
+    ) -> ToolCall:
+        """Start a tool call that this step asked for: its child. It may end after the step."""
+        return ToolCall(self.run_id, tool_call_id, tool_name, parent=self, start_time=start_time)
+
+    def _missing(self) -> str | None:
+        if self._data.prompt is not None and self._data.response is not None:
+            return None
+        return (
+            "A step needs both a prompt and a response before `end()`: call `prompt()` and `response()` first, "
+            "or `error()` to record that it failed."
+        )
+
+    def _name(self) -> str:
+        return _mapping.step_name(self._data)
+
+    def _attributes(self) -> _mapping.Attributes:
+        data = self._data
+        self._find_provider()
+        model = data.model.used or data.model.requested
+        if model is not None and data.cost is None and data.tokens != NO_TOKENS:
+            data.cost = self._calculated_cost(model)
+        return _mapping.step_attributes(data)
+
+    def _find_provider(self) -> None:
+        """The provider that was told, or else the one that the model's name tells."""
+        model = self._data.model.requested or self._data.model.used
+        guessed = None if model is None else _providers.provider_of(model)
+        self._data.provider = self._told_provider or guessed
+
+    def _calculated_cost(self, model: str) -> Cost | None:
+        tokens = self._data.tokens
+        price = _pricing.price(
+            model=model,
+            provider=self._data.provider,
+            input_tokens=tokens.input,
+            cache_read_tokens=tokens.cached,
+            cache_write_tokens=tokens.cache_write,
+            output_tokens=tokens.completion,
+            at=self._start_ns / 1e9,
+        )
+        return price and Cost(price.total, price.version)
+
+
+step = Step
+"""Start a step: `step(run_id=r.run_id)`. The same as the class."""
+
+
+def _token_count(value: object) -> int | None:
+    if value is None:
+        return None
+    count = as_int(value)
+    if count is not None and count >= 0:
+        return count
+    _diagnostics.refuse("tokens()", "whole numbers from 0", value)
+    return None

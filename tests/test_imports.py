@@ -1,0 +1,76 @@
+"""Who may import whom inside the package."""
+
+import ast
+from pathlib import Path
+
+import contextcompany
+
+SRC = Path(contextcompany.__file__).parent
+
+LEAVES = {"_diagnostics", "_identity", "_providers", "_timeouts", "_version", "exceptions", "semconv"}
+"""These import nothing of ours, except that everything may use `exceptions` and `_diagnostics`."""
+
+SDK = {"_console", "_export", "_pipeline", "_reading", "_span", "testing"}
+"""Only these touch the OpenTelemetry SDK, and they are imported when the pipeline is built."""
+
+
+def imports(node: ast.AST) -> set[str]:
+    """Everything that is imported at run time, as dotted names."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return set()
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        return {f"{node.module}.{alias.name}" for alias in node.names}
+    return set().union(*map(imports, ast.iter_child_nodes(node)))
+
+
+MODULES = {path.stem: imports(ast.parse(path.read_text())) for path in SRC.glob("*.py")}
+
+
+def ours(name: str) -> set[str]:
+    """The modules of ours that a module imports."""
+    dotted = (each.removeprefix("contextcompany.") for each in MODULES[name] if each.startswith("contextcompany."))
+    return {each.split(".")[0] for each in dotted} & MODULES.keys()
+
+
+def test_leaves_import_nothing_of_ours():
+    """What everything stands on stands alone."""
+    assert {name: ours(name) - {"exceptions", "_diagnostics"} for name in LEAVES} == dict.fromkeys(LEAVES, set())
+
+
+def test_wire_names_have_one_writer():
+    """Only the mapping, and the modules that read spans, import the generated names."""
+    assert {name for name in MODULES if "semconv" in ours(name)} == {
+        "_console",
+        "_mapping",
+        "_pipeline",
+        "_reading",
+        "_span",
+    }
+
+
+def test_the_sdk_is_touched_in_few_places():
+    """No module that `import contextcompany` loads imports the OpenTelemetry SDK or its exporters."""
+    touching = {name for name, names in MODULES.items() if any("opentelemetry.sdk" in each for each in names)}
+
+    assert touching <= SDK
+
+
+def test_builders_know_no_settings_and_no_exporter():
+    """Values go in, a span's lifecycle comes out."""
+    forbidden = {"_settings", "_export", "_pipeline", "_console", "semconv"}
+
+    assert {name: ours(name) & forbidden for name in ("_run", "_step", "_tool_call", "_feedback", "_recording")} == {
+        name: set() for name in ("_run", "_step", "_tool_call", "_feedback", "_recording")
+    }
+
+
+def test_imports_point_one_way():
+    """There is no cycle, but for the pipeline that `_configure` imports when it builds it."""
+    left = {name: ours(name) - {name} - ({"_pipeline"} if name == "_configure" else set()) for name in MODULES}
+    left["__init__"] -= {"_pipeline"}
+    while free := {name for name, needs in left.items() if not needs & left.keys()}:
+        left = {name: needs for name, needs in left.items() if name not in free}
+
+    assert left == {}
