@@ -36,7 +36,7 @@ def ours(name: str) -> set[str]:
 
 def test_leaves_import_nothing_of_ours():
     """What everything stands on stands alone."""
-    assert {name: ours(name) - {"exceptions", "_diagnostics"} for name in LEAVES} == dict.fromkeys(LEAVES, set())
+    assert [name for name in LEAVES if ours(name) - {"exceptions", "_diagnostics"}] == []
 
 
 def test_wire_names_have_one_writer():
