@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contextcompany import _diagnostics
 from receiver import Receiver
 
 
@@ -50,10 +51,10 @@ def fresh_pipeline(
     """What a test configured ends with it."""
     if "receiver" in request.fixturenames:
         request.getfixturevalue("receiver")  # so that it still answers while the pipeline is shut down
+    _diagnostics.reset_for_tests(reraise=True)
     yield
-    configure = sys.modules.get("contextcompany._configure")
-    if reset := getattr(configure, "reset_for_tests", None):
-        reset()
+    if configure := sys.modules.get("contextcompany._configure"):
+        configure.reset_for_tests()
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_run_times_out(receiver, monkeypatch, by):
         {
             "tcc.status.code": 2,
             "tcc.status.message": message,
-            "error.type": "_OTHER",
+            "error.type": "timeout",
             "tcc.incomplete": True,
             "tcc.incomplete_reason": "timeout",
         },

@@ -948,7 +948,7 @@ def test_timeout_ends_a_run_as_an_error(run_ended, caplog):
             "attributes": {
                 "gen_ai.operation.name": "invoke_agent",
                 "gen_ai.input.messages": user("U"),
-                "error.type": "_OTHER",
+                "error.type": "timeout",
                 "tcc.runId": "r-1",
                 "tcc.status.code": 2,
                 "tcc.status.message": "The run did not end within 0.02 s.",

@@ -114,12 +114,13 @@ def attribute_value(value: object) -> AttributeValue:
 
 
 def as_int(value: Any) -> int | None:
-    """The value as a whole number, where it can be one that OTLP carries."""
+    """The value as a whole number, where it is one that OTLP carries; text of a number is, a truth value is not."""
     try:
         number = int(value)
+        is_whole = type(value) is not bool and (isinstance(value, str) or number == value)
     except Exception:  # noqa: BLE001  # the value's own code may raise anything
         return None
-    return number if _MIN_INT <= number <= _MAX_INT else None
+    return number if is_whole and _MIN_INT <= number <= _MAX_INT else None
 
 
 def as_float(value: Any) -> float | None:

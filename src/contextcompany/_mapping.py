@@ -25,6 +25,7 @@ __all__ = [
     "EVALUATION_EVENT",
     "RUN_ENDED",
     "SHUTDOWN",
+    "TIMED_OUT",
     "TIMEOUT",
     "Attributes",
     "belongs_to_run",
@@ -55,8 +56,8 @@ TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT
 _INVOKE_AGENT = sc.GenAiOperationNameValues.INVOKE_AGENT
 _CHAT = sc.GenAiOperationNameValues.CHAT
 _EXECUTE_TOOL = sc.GenAiOperationNameValues.EXECUTE_TOOL
-_OTHER_ERROR = "_OTHER"
-"""`error.type` when nothing more is known, as the error attributes of the semantic conventions ask."""
+TIMED_OUT = "timeout"
+"""`error.type` of a run that did not end in time."""
 
 
 def scope_attributes(scope: Scope) -> Attributes:
@@ -183,7 +184,7 @@ def _common(data: Common) -> Attributes:
     if message is not None:
         attributes[sc.TCC_STATUS_MESSAGE] = message
     if code == ERROR:
-        attributes[sc.ERROR_TYPE] = data.error_type or _OTHER_ERROR
+        attributes[sc.ERROR_TYPE] = data.error_type or sc.ErrorTypeValues.OTHER
     if data.incomplete is not None:
         attributes[sc.TCC_INCOMPLETE] = True
         attributes[sc.TCC_INCOMPLETE_REASON] = data.incomplete
@@ -275,24 +276,25 @@ def _parameters(parameters: Mapping[str, object]) -> Attributes:
 
 def _as_kind(value: object, kind: type) -> AttributeValue:
     """The value in the type that the conventions give it; what does not convert exactly is kept as it is, encodable."""
-    if kind is list:
-        return [as_text(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
-    if kind is str:
-        return as_text(value)
     try:
         exact = _converted(value, kind)
     except Exception:  # noqa: BLE001 - the value's own code may raise anything, and a large int does as a float
-        exact = value
-    return attribute_value(exact)
+        exact = [value] if kind is list else value
+    return [as_text(item) for item in exact] if kind is list else attribute_value(exact)
 
 
-def _converted(value: Any, kind: type) -> object:
+def _converted(value: Any, kind: type) -> Any:
+    given = type(value)  # and no `isinstance`: it asks the value for its `__class__`
+    if kind is list:
+        return list(value) if issubclass(given, (list, tuple)) else [value]
+    if kind is str:
+        return as_text(value)
     if kind is bool:
-        return bool(value) if isinstance(value, int) and value in (0, 1) else value
-    if isinstance(value, bool):
+        return bool(value) if issubclass(given, int) and value in (0, 1) else value
+    if given is bool:
         return value
     number = kind(value)
-    return number if kind is float or isinstance(value, str) or number == value else value
+    return number if kind is float or issubclass(given, str) or number == value else value
 
 
 # --- feedback --------------------------------------------------------------------------------------------------------

@@ -395,7 +395,10 @@ def _add_calls(fields: Fields, parts: list[Fields]) -> None:
         parts.append(part({"type": "audio", **audio}))
     known = {item.get("id") for item in parts if item["type"] == "tool_call"} - {None}
     for key in ("tool_calls", "invalid_tool_calls"):
-        made = [_call(call) for call in fields.get(key) or ()]
+        calls = fields.get(key) or ()
+        if not isinstance(calls, (list, tuple)):
+            calls = [calls]  # one call without its list; text is not its letters
+        made = [_call(call) for call in calls]
         parts += [call for call in made if call["type"] != "tool_call" or call.get("id") not in known]
     if call := fields.get("function_call"):
         parts.append(_call(call))

@@ -22,7 +22,7 @@ from opentelemetry.trace import (
 )
 
 from contextcompany import _diagnostics
-from contextcompany._content import as_int, as_text, attribute_value
+from contextcompany._content import as_float, as_int, as_text, attribute_value
 from contextcompany._context import RunContext, with_run_context
 from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
 from contextcompany._identity import RunIdentity, run_identity
@@ -138,7 +138,8 @@ class Recording(Generic[DataT]):
         self._check("status()")
         known = as_int(code)
         if known not in (OK, PARTIAL, ERROR):
-            _diagnostics.refuse("status()", "0, 1 or 2 (which is recorded instead)", code)
+            _diagnostics.count("bad_value")
+            _diagnostics.warn("status()", "`status()` takes 0, 1 or 2; anything else is recorded as 2 (error).")
             known = ERROR
         self._data.status = Status(known, self._data.status.message if message is None else as_text(message))
         return self
@@ -375,11 +376,14 @@ def unix_ns(when: Time) -> int | None:
         if isinstance(when, datetime):
             whole = int(when.replace(microsecond=0).timestamp())
             ns = whole * 1_000_000_000 + when.microsecond * 1000
+        elif type(when) is int:
+            ns = when * 1_000_000_000
         else:
-            ns = as_int(when * 1_000_000_000)
+            seconds = as_float(when)
+            ns = None if seconds is None else int(seconds * 1_000_000_000)
     except Exception:  # noqa: BLE001 - the value's own code may raise anything
         ns = None
-    if ns is not None and ns > 0:
+    if ns is not None and 0 < ns < 2**63:
         return ns
     _diagnostics.refuse("start_time/end_time", "a time between 1970 and 2262", when)
     return None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import INVALID_SPAN, Link, SpanKind, get_current_span, set_span_in_context
 
 from contextcompany import _configure, _diagnostics, _mapping, _messages, _timeouts
-from contextcompany._content import as_text
+from contextcompany._content import as_text, attribute_value
 from contextcompany._context import RunContext, run_context, with_run_context
 from contextcompany._data import ERROR, PARTIAL, RunData, Scope, Status
 from contextcompany._feedback import submit_feedback
@@ -20,7 +19,7 @@ from contextcompany._step import Step
 from contextcompany._tool_call import ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Literal
 
     from typing_extensions import Self
@@ -74,18 +73,18 @@ class Run(Recording[RunData]):
         super().__init__(pipeline, RunData(agent=_text(agent)))
         self._children = {}
         scope = Scope(
-            run_id=as_text(run_id) if run_id else pipeline.new_id(),
+            run_id=as_text(run_id) or pipeline.new_id(),
             session_id=_text(session_id),
-            conversational=None if conversational is None else bool(conversational),
+            conversational=None if conversational is None else bool(attribute_value(conversational)),
             user_id=_text(user_id),
             org_id=_text(org_id),
         )
         outer = run_context()
         destination = pipeline.destination(api_key, tcc_url) or (outer and outer.destination)
         self._run = RunContext(scope, shared_by(scope), destination)
-        if tags:
-            self.tags(*tags)
-        if metadata:
+        if tags is not None:
+            self.tags(*_words(tags))
+        if metadata is not None:
             self.metadata(metadata)
         context, links = _around(pipeline)
         self._start(
@@ -99,7 +98,7 @@ class Run(Recording[RunData]):
         self._context = super()._inside
         open_runs[scope.run_id] = weakref.ref(self)
         seconds = pipeline.run_timeout if timeout is None else timeout
-        if seconds:
+        if seconds is not None:
             _timeouts.watch(self, seconds)
 
     @property
@@ -116,10 +115,10 @@ class Run(Recording[RunData]):
             full_input: The raw request, kept verbatim beside the prompt: text as it is, anything else as JSON.
         """
         self._check("prompt()")
-        if isinstance(user_prompt, Mapping) and "user_prompt" in user_prompt:
-            system_prompt = user_prompt.get("system_prompt", system_prompt)
-            full_input = user_prompt.get("full_input", full_input)
-            user_prompt = user_prompt["user_prompt"]
+        if isinstance(user_prompt, dict) and dict.get(user_prompt, "user_prompt") is not None:
+            system_prompt = dict.get(user_prompt, "system_prompt", system_prompt)
+            full_input = dict.get(user_prompt, "full_input", full_input)
+            user_prompt = dict.get(user_prompt, "user_prompt")
         self._data.prompt = _messages.prompt(user_prompt, system_prompt)
         if full_input is not None:
             self._data.full_input = as_text(full_input)
@@ -215,6 +214,7 @@ class Run(Recording[RunData]):
             child._close(_mapping.RUN_ENDED, status)  # noqa: SLF001 - steps and tool calls are ours
 
     def _time_out(self, seconds: float) -> None:
+        self._data.error_type = _mapping.TIMED_OUT
         self._close(_mapping.TIMEOUT, Status(ERROR, f"The run did not end within {seconds:g} s."))
 
 
@@ -231,6 +231,17 @@ def _around(pipeline: Pipeline) -> tuple[Context, Sequence[Link]]:
     if not foreign.is_valid:
         return context, ()
     return set_span_in_context(INVALID_SPAN, context), (Link(foreign),)
+
+
+def _words(tags: Iterable[str]) -> Iterable[str]:
+    """One text is one tag, not its letters."""
+    if isinstance(tags, str):
+        return (tags,)
+    try:
+        return tuple(tags)
+    except Exception:  # noqa: BLE001 - the value's own code may raise anything
+        _diagnostics.refuse("run(tags)", "a list of texts", tags)
+        return ()
 
 
 def _text(value: object) -> str | None:

@@ -41,7 +41,7 @@ class StepInput(_StepRequired, total=False):
     """A step inside `send_run(steps=[…])`: the arguments of `send_step` without the run's."""
 
     step_id: str
-    model: str | Mapping[str, str]
+    model: str | dict[str, str]
     provider: str
     tokens: TokenCounts
     cost: float
@@ -160,7 +160,7 @@ def send_step(
     start_time: Time,
     end_time: Time,
     step_id: str | None = None,
-    model: str | Mapping[str, str] | None = None,
+    model: str | dict[str, str] | None = None,
     provider: str | None = None,
     tokens: TokenCounts | None = None,
     cost: float | None = None,
@@ -276,7 +276,7 @@ def _record_step(
     prompt: object,
     response: object,
     end_time: Time,
-    model: str | Mapping[str, str] | None = None,
+    model: str | dict[str, str] | None = None,
     provider: str | None = None,
     tokens: TokenCounts | None = None,
     cost: float | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
@@ -50,7 +49,7 @@ class Step(Recording[StepData]):
         start_time: Time | None = None,
     ) -> None:
         pipeline = _configure.pipeline()
-        super().__init__(pipeline, StepData(step_id=as_text(step_id) if step_id else pipeline.new_id()))
+        super().__init__(pipeline, StepData(step_id=as_text(step_id) or pipeline.new_id()))
         self._run, context, self._children = place_in_run(pipeline, as_text(run_id), parent, api_key, tcc_url)
         self._told_provider = None if provider is None else as_text(provider)
         if model is not None:
@@ -84,11 +83,11 @@ class Step(Recording[StepData]):
         self._data.response = _messages.response(text)
         return self
 
-    def model(self, requested: str | Mapping[str, str] | None = None, used: str | None = None) -> Self:
+    def model(self, requested: str | dict[str, str] | None = None, used: str | None = None) -> Self:
         """Set the model that was asked for and the one that answered: `model("gpt-4o")` is the one asked for."""
         self._check("model()")
-        if isinstance(requested, Mapping):
-            told = Model(requested.get("requested"), requested.get("used", used))
+        if isinstance(requested, dict):
+            told = Model(dict.get(requested, "requested"), dict.get(requested, "used", used))
         else:
             told = Model(requested, used)
         self._data.model = Model(
@@ -184,7 +183,8 @@ class Step(Recording[StepData]):
         """Set parameters of the request, under the names of the GenAI conventions. Calls add up."""
         told = {name: value for name, value in locals().items() if name != "self" and value is not None}
         self._check("parameters()")
-        self._data.parameters.update(told)
+        # A copy of the list: changing it later changes nothing.
+        self._data.parameters.update({k: list.copy(v) if issubclass(type(v), list) else v for k, v in told.items()})
         return self
 
     def tool_call(

@@ -45,8 +45,8 @@ class ToolCall(Recording[ToolCallData]):
     ) -> None:
         pipeline = _configure.pipeline()
         data = ToolCallData(
-            tool_call_id=as_text(tool_call_id) if tool_call_id else pipeline.new_id(),
-            name=as_text(tool_name) if tool_name else None,
+            tool_call_id=as_text(tool_call_id) or pipeline.new_id(),
+            name=as_text(tool_name) or None,
         )
         super().__init__(pipeline, data)
         self._run, context, self._children = place_in_run(pipeline, as_text(run_id), parent, api_key, tcc_url)
