@@ -946,6 +946,18 @@ def test_flush_reports(receiver):
     assert tcc.stats() == {"export_failed": 1}
 
 
+@pytest.mark.parametrize("status", [301, 302, 304, 307, 308])
+def test_redirects_are_failures(receiver, caplog, status):
+    """A redirect, say from http to https, is not followed, and what was sent there counts as lost."""
+    tcc.configure(url=receiver.url)
+    receiver.answer(status, headers={"location": f"{receiver.url}/elsewhere"})
+    record()
+
+    assert tcc.flush() == (0, 0, {"export_failed": 1})
+    assert len(receiver.requests) == 1
+    assert f"it answers {status}" in caplog.text
+
+
 def test_flush_without_anything():
     """Flushing before anything was configured or recorded starts nothing."""
     before = our_threads()
@@ -1127,3 +1139,16 @@ def test_forked_workers(receiver):
     run_ids = [span.attributes["tcc.runId"] for span in receiver.spans()]
     assert (len(run_ids), len(set(run_ids))) == (82, 82)
     assert {str(uuid.UUID(run_id)) for run_id in run_ids} == set(run_ids)
+
+
+def test_the_processor_and_exporter_go_where_runs_go(receiver):
+    """Without arguments they use what configure() was given, as runs do."""
+    tcc.configure(api_key="key-1", url=receiver.url)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(tcc.ObservatorySpanProcessor())
+    provider.add_span_processor(SimpleSpanProcessor(tcc.observatory_exporter()))
+
+    provider.get_tracer("client").start_span("chat", attributes={"gen_ai.operation.name": "chat"}).end()
+    provider.shutdown()
+
+    assert [span.headers["authorization"] for span in receiver.spans()] == ["Bearer key-1"] * 2

@@ -90,6 +90,11 @@ def configure(
         _shut_down_at_exit()
 
 
+def configured() -> dict[str, object]:
+    """The settings that `configure()` was given, but for the provider."""
+    return {name: value for name, value in _explicit.items() if name != "tracer_provider"}
+
+
 def pipeline() -> Pipeline:
     """The pipeline, built from the environment if nobody called `configure()`.
 
@@ -149,6 +154,15 @@ def _build() -> Pipeline:
             _built = _pipeline.build_or_disable(_explicit, os.environ)
             _shut_down_at_exit()
         return _built
+
+
+def _forked() -> None:
+    global _building  # noqa: PLW0603 - another thread of the parent may have held it, and is not here to let go
+    _building = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _shut_down_at_exit() -> None:

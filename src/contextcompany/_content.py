@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import math
-import pathlib
+import os
 import uuid
 from collections import UserString, deque
 from collections.abc import Iterator, Mapping, Sequence, ValuesView
@@ -211,7 +211,7 @@ _PLAIN_FORMS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (float, float.__float__),
     ((bytes, bytearray, memoryview), _bytes),
     ((dt.datetime, dt.date, dt.time), lambda value: value.isoformat()),
-    ((decimal.Decimal, uuid.UUID, pathlib.PurePath, dt.timedelta, range, UserString), str),
+    ((decimal.Decimal, uuid.UUID, os.PathLike, dt.timedelta, range, UserString), str),
     (Mapping, lambda value: dict(value.items())),
     (tuple, _tuple),
     ((Sequence, AbstractSet, deque, ValuesView), list),

@@ -1,6 +1,7 @@
 """What goes wrong inside the SDK: said quietly on the logger, counted by reason, never raised into the host."""
 
 import logging
+import os
 import threading
 import time
 from collections import Counter
@@ -60,6 +61,15 @@ def internal_error(doing: str) -> None:
     if problem not in _said_at:
         _said_at[problem] = time.monotonic()
         LOGGER.error("contextcompany failed while %s; the program goes on without this data.", doing)
+
+
+def _forked() -> None:
+    global _counting  # noqa: PLW0603 - another thread of the parent may have held it, and is not here to let go
+    _counting = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def reset_for_tests(*, reraise: bool) -> None:

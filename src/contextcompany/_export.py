@@ -355,7 +355,8 @@ class _Session(requests.Session):
     """A session for one destination: only its own headers, and its own key rather than one from `.netrc`.
 
     The stock exporters add the headers of `OTEL_EXPORTER_OTLP_HEADERS`, which are meant for another back end and may
-    hold its key, and the certificates of `OTEL_EXPORTER_OTLP_CERTIFICATE` and the like.
+    hold its key, and the certificates of `OTEL_EXPORTER_OTLP_CERTIFICATE` and the like. And they take a redirect for
+    success, though they do not follow it.
     """
 
     def __init__(self, destination: Destination) -> None:
@@ -373,7 +374,10 @@ class _Session(requests.Session):
         if isinstance(headers, dict):
             kwargs["headers"] = {name: value for name, value in headers.items() if name.lower() in self._ours}
         self.verify, self.cert = True, None
-        return super().request(method, url, **kwargs)  # type: ignore[arg-type]  # passed on
+        response = super().request(method, url, **kwargs)  # type: ignore[arg-type]  # passed on
+        if 300 <= response.status_code < 400:
+            raise requests.TooManyRedirects(f"it answers {response.status_code}; use the URL that it redirects to")
+        return response
 
 
 def _is_listening(destination: Destination) -> bool:

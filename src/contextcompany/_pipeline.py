@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, ProxyTracer, StatusCode, TracerProvider
 
-from contextcompany import _diagnostics, _mapping, _pricing, _settings
+from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings
 from contextcompany._console import Console
 from contextcompany._context import run_context
 from contextcompany._data import ERROR, Status
@@ -97,11 +97,12 @@ def observatory_exporter(api_key: str | None = None, url: str | None = None) -> 
     Raises:
         ConfigurationError: (a `ValueError`) the key or URL is wrong, or a variable they come from.
     """
-    return span_exporter(_destination_from_environment(api_key, url))
+    return span_exporter(_destination_now(api_key, url))
 
 
-def _destination_from_environment(api_key: str | None, url: str | None) -> Destination:
-    return _settings.destination(_settings.resolve({}, os.environ), os.environ, api_key=api_key, url=url)
+def _destination_now(api_key: str | None, url: str | None) -> Destination:
+    settings = _settings.resolve(_configure.configured(), os.environ)
+    return _settings.destination(settings, os.environ, api_key=api_key, url=url)
 
 
 def _log_to_stderr() -> None:
@@ -330,8 +331,8 @@ class ObservatorySpanProcessor(_RunProcessor):
     apply. Its threads start with it; shut the provider down to stop them.
 
     Args:
-        api_key: Key of the hosted Observatory, or of what `url` points to; by default `TCC_API_KEY`.
-        url: Where the spans go; by default as for runs.
+        api_key: Key of the hosted Observatory, or of what `url` points to.
+        url: Where the spans go. What is not given is as for runs at this moment: configured, or from the environment.
         all_spans: Take every span of the provider.
 
     Raises:
@@ -339,7 +340,7 @@ class ObservatorySpanProcessor(_RunProcessor):
     """
 
     def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
-        super().__init__(Delivery(_destination_from_environment(api_key, url)), all_spans=all_spans)
+        super().__init__(Delivery(_destination_now(api_key, url)), all_spans=all_spans)
 
     def shutdown(self) -> None:
         """Send what waits, for at most 5 seconds, and stop the threads."""
