@@ -24,7 +24,17 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["as_float", "as_int", "as_text", "attribute_value", "clean_text", "dumps", "model_dump", "plain"]
+__all__ = [
+    "as_float",
+    "as_int",
+    "as_text",
+    "attribute_value",
+    "clean_text",
+    "dumps",
+    "model_dump",
+    "plain",
+    "plain_json",
+]
 
 CIRCULAR = "<circular reference>"
 """Stands where a value holds itself."""
@@ -84,6 +94,14 @@ def dumps(value: object) -> str:
         return orjson.dumps(value, plain, _OPTION).decode()
     except Exception:  # noqa: BLE001  # one bad value, or a key that is no text
         return _dumps_any_keys(value)
+
+
+def plain_json(value: object) -> bytes | None:
+    """JSON text of a value that holds nothing but JSON's own types; `None` for any other."""
+    try:
+        return orjson.dumps(value, None, _OPTION | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATETIME)
+    except Exception:  # noqa: BLE001  # what raises has its say in `dumps`
+        return None
 
 
 def _dumps_any_keys(value: object) -> str:
