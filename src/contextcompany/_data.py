@@ -51,8 +51,7 @@ class Cost(NamedTuple):
     price_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """What a run and everything in it share."""
 
     run_id: str
@@ -62,7 +61,10 @@ class Scope:
     org_id: str | None = None
 
 
-@dataclass(slots=True)
+# Without comparison and repr, which nobody needs here, these take half the time to import.
+
+
+@dataclass(eq=False, repr=False)
 class Common:
     """What runs, steps and tool calls can all be told. The builder owns it until the end; then nobody changes it."""
 
@@ -72,7 +74,7 @@ class Common:
     incomplete: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class RunData(Common):
     """One agent invocation."""
 
@@ -84,7 +86,7 @@ class RunData(Common):
     full_output: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class StepData(Common):
     """One request to an LLM and its response."""
 
@@ -101,7 +103,7 @@ class StepData(Common):
     parameters: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class ToolCallData(Common):
     """One execution of a tool."""
 
