@@ -1,6 +1,5 @@
 """Run id → trace id and span id, so that any process finds a run's span without asking anyone."""
 
-import hashlib
 import os
 import re
 import uuid
@@ -27,8 +26,8 @@ def run_identity(run_id: str) -> RunIdentity:
     A UUID (36 characters, or 32 hex digits; any case) is the trace id itself. Any other text is hashed: the trace id is
     the first 16 bytes of its SHA-256. The span id is the first 8 bytes of SHA-256 over a fixed salt and the trace id.
     """
-    trace_id = _uuid_bits(run_id) or _nonzero(hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).digest()[:16])
-    digest = hashlib.sha256(_SPAN_SALT + trace_id.to_bytes(16, "big")).digest()
+    trace_id = _uuid_bits(run_id) or _nonzero(_sha256(run_id.encode("utf-8", "surrogatepass"))[:16])
+    digest = _sha256(_SPAN_SALT + trace_id.to_bytes(16, "big"))
     return RunIdentity(trace_id, _nonzero(digest[:8]))
 
 
@@ -51,6 +50,12 @@ def _uuid_bits(text: str) -> int | None:
     if not _UUID.fullmatch(text):
         return None
     return int(text.replace("-", ""), 16) or None  # the nil UUID is no valid trace id
+
+
+def _sha256(data: bytes) -> bytes:
+    from hashlib import sha256  # noqa: PLC0415 - 3 ms, which would fall on `import contextcompany`
+
+    return sha256(data).digest()
 
 
 def _nonzero(raw: bytes) -> int:
