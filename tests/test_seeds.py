@@ -929,7 +929,7 @@ def positional(function):
         (tcc.Run.feedback, "score=None, text=None"),
         (tcc.Run.end, ""),
         (tcc.Run.error, "status_message=''"),
-        (tcc.step, "run_id, step_id=None, api_key=None, tcc_url=None"),
+        (tcc.step, "run_id=None, step_id=None, api_key=None, tcc_url=None"),
         (tcc.Step.prompt, "text"),
         (tcc.Step.response, "text"),
         (tcc.Step.model, "requested=None, used=None"),
@@ -947,12 +947,6 @@ def positional(function):
 def test_signature(function, parameters):
     """Names, order and defaults of the positional parameters are those of the page."""
     assert positional(function) == parameters
-
-
-def test_step_needs_a_run_id():
-    """A step without a run id is a TypeError."""
-    with pytest.raises(TypeError, match="run_id"):
-        tcc.step()
 
 
 def test_run_takes_all_its_parameters_by_position(monkeypatch, receiver):

@@ -5,9 +5,9 @@ Importing this package costs the OpenTelemetry API and starts nothing.
 
 from contextcompany._configure import FlushReport, configure, flush, shutdown, stats
 from contextcompany._feedback import submit_feedback
-from contextcompany._run import Run, run
+from contextcompany._run import Run, current_run, run
 from contextcompany._send import send_run, send_step, send_tool_call
-from contextcompany._step import Step, step
+from contextcompany._step import Step, current_step, step
 from contextcompany._tool_call import ToolCall, tool_call
 from contextcompany._version import __version__
 from contextcompany.exceptions import ConfigurationError, ContextCompanyError, EndedError, IncompleteError
@@ -24,6 +24,8 @@ __all__ = [
     "ToolCall",
     "__version__",
     "configure",
+    "current_run",
+    "current_step",
     "flush",
     "observatory_exporter",
     "run",

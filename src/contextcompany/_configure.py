@@ -38,7 +38,7 @@ class FlushReport(NamedTuple):
     waiting: int
     """Not sent yet: 0 unless the time-out passed."""
     dropped: dict[str, int]
-    """Lost, by reason."""
+    """What `stats()` counts: lost, cut or replaced, by reason."""
 
 
 def configure(
@@ -100,9 +100,10 @@ def pipeline() -> Pipeline:
 
     A wrong setting in the environment must not stop the program: it is said once and nothing is sent.
     """
-    if _replacement is not None:
-        return _replacement
-    return _built if _built is not None else _build()
+    replacement, built = _replacement, _built  # another thread may change them meanwhile
+    if replacement is not None:
+        return replacement
+    return built if built is not None else _build()
 
 
 def use(replacement: Pipeline | None) -> Pipeline | None:
@@ -118,9 +119,10 @@ def use(replacement: Pipeline | None) -> Pipeline | None:
 
 def flush(timeout: float = 30.0) -> FlushReport:
     """Send what waits, for at most `timeout` seconds. May be called from any thread, and again."""
-    if _built is None:
+    built = _built
+    if built is None:
         return FlushReport(0, 0, _diagnostics.counts())
-    delivered, waiting = _built.flush(timeout)
+    delivered, waiting = built.flush(timeout)
     return FlushReport(delivered, waiting, _diagnostics.counts())
 
 
@@ -172,8 +174,9 @@ def _shut_down_at_exit() -> None:
 
 def _at_exit() -> None:
     end_open_runs()
-    if _built is not None:
-        _built.shutdown()
+    built = _built
+    if built is not None:
+        built.shutdown()
 
 
 def reset_for_tests() -> None:

@@ -66,6 +66,8 @@ def internal_error(doing: str) -> None:
 def _forked() -> None:
     global _counting  # noqa: PLW0603 - another thread of the parent may have held it, and is not here to let go
     _counting = threading.RLock()
+    _counts.clear()
+    _said_at.clear()
 
 
 if hasattr(os, "register_at_fork"):

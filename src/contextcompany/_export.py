@@ -20,6 +20,7 @@ from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExp
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from contextcompany import _diagnostics
+from contextcompany._settings import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,10 +91,12 @@ class Delivery:
                 self._routes[span] = destination
             self._spans.on_end(span)
 
-    def put_log(self, record: ReadWriteLogRecord) -> None:
-        """Queue an event."""
-        if self._accepts():
+    def put_log(self, record: ReadWriteLogRecord) -> bool:
+        """Queue an event; whether there was room for it."""
+        accepted = self._accepts()
+        if accepted:
             self._logs.on_emit(record)
+        return accepted
 
     def flush(self, timeout: float) -> tuple[int, int]:
         """Send what waits, in a thread of its own because the stock processors ignore time-outs."""
@@ -361,7 +364,10 @@ class _Session(requests.Session):
 
     def __init__(self, destination: Destination) -> None:
         super().__init__()
-        self.trust_env = False
+        # A proxy and CA bundle from the environment apply, but on the way to this very machine; with an `auth` of its
+        # own, requests does not look into `.netrc`.
+        self.trust_env = not is_loopback(urlsplit(destination.traces_url).hostname or "")
+        self.auth = _as_it_is
         self._ours = {
             "content-type",
             "content-encoding",
@@ -378,6 +384,10 @@ class _Session(requests.Session):
         if 300 <= response.status_code < 400:
             raise requests.TooManyRedirects(f"it answers {response.status_code}; use the URL that it redirects to")
         return response
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _is_listening(destination: Destination) -> bool:

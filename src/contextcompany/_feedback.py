@@ -55,6 +55,8 @@ def submit_feedback(
             not one of the two.
         ConfigurationError: (a `ValueError`) `api_key` or `tcc_url` is wrong.
     """
+    if run is None and not as_text(run_id):
+        raise IncompleteError("Feedback needs the `run_id` of the run that it is about.")
     label, explanation, judged = (as_text(each) or None for each in (score, text, name))
     if label is None and explanation is None and value is None:
         raise IncompleteError("Feedback needs at least one of `score`, `text` and `value`.")

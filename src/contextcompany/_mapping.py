@@ -3,6 +3,7 @@
 Names and types come from `semconv/`; which of them each span carries is written in `semconv/spans.yaml`.
 """
 
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,10 +20,12 @@ from contextcompany._data import (
     Tokens,
     ToolCallData,
 )
+from contextcompany._redaction import without_secrets
 
 __all__ = [
     "COLLECTED",
     "EVALUATION_EVENT",
+    "EXCEPTION_EVENT",
     "RUN_ENDED",
     "SHUTDOWN",
     "TIMED_OUT",
@@ -30,6 +33,8 @@ __all__ = [
     "Attributes",
     "belongs_to_run",
     "evaluation_attributes",
+    "exception_attributes",
+    "exception_type",
     "run_attributes",
     "run_name",
     "run_start_attributes",
@@ -177,7 +182,7 @@ def tool_call_attributes(data: ToolCallData) -> Attributes:
 
 def _common(data: Common) -> Attributes:
     attributes: Attributes = {}
-    for key, value in data.metadata.items():
+    for key, value in list(data.metadata.items()):  # another thread may be adding
         attributes[f"{sc.TCC_METADATA}.{key}"] = value  # type: ignore[assignment]  # cleaned when it was set
     code, message = data.status
     attributes[sc.TCC_STATUS_CODE] = code
@@ -265,7 +270,7 @@ _PARAMETERS: Mapping[str, tuple[str, type]] = {
 
 def _parameters(parameters: Mapping[str, object]) -> Attributes:
     attributes: Attributes = {}
-    for name, value in parameters.items():
+    for name, value in list(parameters.items()):
         key, kind = _PARAMETERS[name]
         attributes[key] = _as_kind(value, kind)
     # Conditionally required only when it says more than the default: one choice.
@@ -295,6 +300,26 @@ def _converted(value: Any, kind: type) -> Any:
         return value
     number = kind(value)
     return number if kind is float or issubclass(given, str) or number == value else value
+
+
+# --- exceptions ------------------------------------------------------------------------------------------------------
+
+EXCEPTION_EVENT = sc.EVENT_EXCEPTION
+
+
+def exception_type(error: BaseException) -> str:
+    """The class of an exception with its module, but for Python's own."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def exception_attributes(error: BaseException) -> Attributes:
+    """Type, message and stack trace; secrets in the last two are replaced."""
+    return {
+        sc.EXCEPTION_TYPE: exception_type(error),
+        sc.EXCEPTION_MESSAGE: without_secrets(as_text(error)),
+        sc.EXCEPTION_STACKTRACE: without_secrets(as_text("".join(traceback.format_exception(error)))),
+    }
 
 
 # --- feedback --------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
@@ -108,7 +109,7 @@ def _destination_now(api_key: str | None, url: str | None) -> Destination:
 def _log_to_stderr() -> None:
     logger = _diagnostics.LOGGER
     logger.setLevel(logging.DEBUG)
-    if not logger.handlers:
+    if not logger.hasHandlers():
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
         logger.addHandler(handler)
@@ -121,7 +122,7 @@ class _Sink(Protocol):
     """Where ended spans and events go."""
 
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None: ...
-    def put_log(self, record: ReadWriteLogRecord) -> None: ...
+    def put_log(self, record: ReadWriteLogRecord) -> bool: ...
     def flush(self, timeout: float) -> tuple[int, int]: ...
     def shutdown(self) -> None: ...
 
@@ -219,12 +220,16 @@ class OTelPipeline:
             return False
         record = RoutedLogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=attributes)
         record.destination = destination
-        self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS))
-        return True
+        return self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS))
 
     def flush(self, timeout: float) -> tuple[int, int]:
-        """Send what waits; how much was delivered so far, and how much is left."""
-        return self.delivery.flush(timeout)
+        """Send what waits, in span processors of ours too; how much was delivered so far, and how much is left."""
+        deadline = time.monotonic() + timeout
+        delivered, waiting = self.delivery.flush(timeout)
+        for processor in list(_processors):
+            more, left = processor.flush(max(deadline - time.monotonic(), 0))
+            delivered, waiting = delivered + more, waiting + left
+        return delivered, waiting
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT_S) -> None:
         """Send what waits, for at most `timeout` seconds, and stop the threads."""
@@ -341,10 +346,20 @@ class ObservatorySpanProcessor(_RunProcessor):
 
     def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
         super().__init__(Delivery(_destination_now(api_key, url)), all_spans=all_spans)
+        _processors.add(self)
+
+    def flush(self, timeout: float) -> tuple[int, int]:
+        """Send what waits, for at most `timeout` seconds; how much was delivered so far, and how much is left."""
+        return self._delivery.flush(timeout)
 
     def shutdown(self) -> None:
-        """Send what waits, for at most 5 seconds, and stop the threads."""
+        """Send what waits and stop the threads."""
+        _processors.discard(self)
         self._delivery.shutdown()
+
+
+_processors: weakref.WeakSet[ObservatorySpanProcessor] = weakref.WeakSet()
+"""Those that are in use, for `flush()`."""
 
 
 class _Nowhere:
@@ -357,8 +372,9 @@ class _Nowhere:
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:  # noqa: ARG002 - the interface
         _diagnostics.count(self.reason)
 
-    def put_log(self, record: ReadWriteLogRecord) -> None:  # noqa: ARG002 - the interface
+    def put_log(self, record: ReadWriteLogRecord) -> bool:  # noqa: ARG002 - the interface
         _diagnostics.count(self.reason)
+        return False
 
     def flush(self, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - the interface
         return 0, 0

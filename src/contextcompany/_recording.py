@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+import weakref
 from collections import OrderedDict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
@@ -23,21 +24,30 @@ from opentelemetry.trace import (
 
 from contextcompany import _diagnostics
 from contextcompany._content import as_float, as_int, as_text, attribute_value
-from contextcompany._context import RunContext, with_run_context
+from contextcompany._context import RunContext, enter, leave, run_context, with_recording, with_run_context
 from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
 from contextcompany._identity import RunIdentity, run_identity
-from contextcompany._mapping import COLLECTED, SHUTDOWN, Attributes, scope_attributes
+from contextcompany._mapping import (
+    COLLECTED,
+    EXCEPTION_EVENT,
+    SHUTDOWN,
+    Attributes,
+    exception_attributes,
+    exception_type,
+    scope_attributes,
+)
+from contextcompany._redaction import without_secrets
 from contextcompany.exceptions import EndedError, IncompleteError
 
 if TYPE_CHECKING:
-    import weakref
     from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
 
     from typing_extensions import Self
 
     from contextcompany._settings import Destination
 
-__all__ = ["Pipeline", "Place", "Recording", "Time", "place_in_run", "unix_ns"]
+__all__ = ["Pipeline", "Place", "Recording", "Time", "place_for_child", "place_in_run", "unix_ns"]
 
 Time = datetime | str | float
 """A moment: a `datetime` (naive ones are local time), ISO 8601 text, or seconds since the epoch."""
@@ -86,6 +96,8 @@ class Pipeline(Protocol):
 class Place(Protocol):
     """Something that steps and tool calls can be children of."""
 
+    _noun: ClassVar[str]
+
     @property
     def _run(self) -> RunContext: ...
     @property
@@ -127,7 +139,7 @@ class Recording(Generic[DataT]):
 
     @property
     def span(self) -> Span:
-        """The OpenTelemetry span. What is set on it directly is sent as it is."""
+        """The OpenTelemetry span. Attributes, events and links that are set on it directly are sent as they are."""
         return self._span
 
     def status(self, code: int, message: str | None = None) -> Self:
@@ -141,7 +153,8 @@ class Recording(Generic[DataT]):
             _diagnostics.count("bad_value")
             _diagnostics.warn("status()", "`status()` takes 0, 1 or 2; anything else is recorded as 2 (error).")
             known = ERROR
-        self._data.status = Status(known, self._data.status.message if message is None else as_text(message))
+        told = self._data.status.message if message is None else without_secrets(as_text(message))
+        self._data.status = Status(known, told)
         return self
 
     def metadata(self, data: Mapping[str, object] | None = None, **kwargs: object) -> Self:
@@ -186,9 +199,37 @@ class Recording(Generic[DataT]):
         """
         if not self._check("error()"):
             return
-        self._data.status = Status(ERROR, as_text(status_message) or self._data.status.message)
+        self._data.status = Status(ERROR, without_secrets(as_text(status_message)) or self._data.status.message)
         if not self._close("caller"):
             self._check("error()")
+
+    def __enter__(self) -> Self:
+        """Make it current in OpenTelemetry context, until the block ends and it ends with it.
+
+        An exception that leaves the block ends it as an error, and goes on unchanged. What is required and missing at
+        the end of the block is recorded as missing.
+        """
+        self._check("with")
+        context = with_run_context(self._run, set_span_in_context(self._span, get_current()))
+        enter(self, with_recording(self, context))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        leave(self)
+        if self._ended is None and error is not None:
+            self._note(error)
+        self._close("caller")
+
+    async def __aenter__(self) -> Self:
+        """As `with`."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
 
     # -- for subclasses --------------------------------------------------------------------------------------------
 
@@ -231,6 +272,13 @@ class Recording(Generic[DataT]):
         except Exception:  # noqa: BLE001 - the one place where starting fails towards the user
             _diagnostics.internal_error(f"starting a {self._noun}")
 
+    def _register(self) -> None:
+        """Let whoever shuts down, or ends the run, know that this is open."""
+        if self._children is None:
+            strays.add(self)
+        else:
+            self._children[id(self)] = self
+
     @property
     def _inside(self) -> Context:
         """OpenTelemetry context with this span as the current one."""
@@ -250,6 +298,16 @@ class Recording(Generic[DataT]):
         )
         return False
 
+    def _note(self, error: BaseException) -> None:
+        """Record the exception that is about to end it."""
+        try:
+            about = exception_attributes(error)
+            self._data.error_type = exception_type(error)
+            self._data.status = Status(ERROR, without_secrets(as_text(error)) or None)
+            self._span.add_event(EXCEPTION_EVENT, about, self._pipeline.now())
+        except Exception:  # noqa: BLE001 - nothing of ours replaces the user's exception
+            _diagnostics.internal_error("recording an exception")
+
     def _close(self, by: str, incomplete: Status | None = None) -> bool:
         """End the span once, whoever comes first; `False` when somebody else did.
 
@@ -263,11 +321,11 @@ class Recording(Generic[DataT]):
             self._data.incomplete = by
             if self._data.status.code < incomplete.code:
                 self._data.status = incomplete
-        self._before_end()
-        try:
-            self._finish()
-        except Exception:  # noqa: BLE001 - the one place where ending fails towards the user
-            _diagnostics.internal_error(f"ending a {self._noun}")
+        for ending in (self._before_end, self._finish):
+            try:
+                ending()
+            except Exception:  # noqa: BLE001, PERF203 - the one place where ending fails towards the user
+                _diagnostics.internal_error(f"ending a {self._noun}")
         return True
 
     def _before_end(self) -> None:
@@ -303,6 +361,11 @@ class Recording(Generic[DataT]):
 open_runs: dict[str, weakref.ref[Recording[Any]]] = {}
 """The runs that are open in this process. They are found by id, so that a step knows its session too."""
 
+strays: weakref.WeakSet[Recording[Any]] = weakref.WeakSet()
+"""Steps and tool calls of runs that are not open in this process; most have ended."""
+
+_LEFT_OPEN = Status(ERROR, "Recording was shut down before it ended.")
+
 _MAX_ELSEWHERE = 1000
 
 elsewhere: OrderedDict[str, Place] = OrderedDict()
@@ -317,15 +380,26 @@ def remember_elsewhere(run_id: str, place: Place) -> None:
 
 
 def end_open_runs() -> None:
-    """End the runs that this process left open, before there is nothing to deliver them any more."""
+    """End what this process left open, before there is nothing to deliver it any more."""
     for reference in list(open_runs.values()):
         run = reference()
         if run is not None and run._pid == os.getpid():  # noqa: SLF001 - our own
-            run._close(SHUTDOWN, Status(ERROR, "The program ended before the run did."))  # noqa: SLF001 - our own
+            run._close(SHUTDOWN, _LEFT_OPEN)  # noqa: SLF001 - our own
+    for stray in list(strays):
+        if stray._pid == os.getpid():  # noqa: SLF001 - our own
+            stray._close(SHUTDOWN, _LEFT_OPEN)  # noqa: SLF001 - our own
+
+
+def find_run(run_id: str) -> Recording[Any] | None:
+    """The run of that id, if it is open in this process."""
+    reference = open_runs.get(run_id)
+    return None if reference is None else reference()
 
 
 class AbsentRun:
     """A run that is not open in this process: what is known of it, and where its span is."""
+
+    _noun: ClassVar[str] = "run"
 
     def __init__(self, run: RunContext, span: SpanContext) -> None:
         self._run = run
@@ -355,13 +429,32 @@ def place_in_run(
 ) -> tuple[RunContext, Context, dict[int, Recording[Any]] | None]:
     """The run context, parent context and list of open children for something new in the run called `run_id`."""
     if parent is None:
-        reference = open_runs.get(run_id)
-        parent = (reference and reference()) or elsewhere.get(run_id) or _found_by_id(run_id)
+        parent = find_run(run_id) or elsewhere.get(run_id) or _found_by_id(run_id)
     run, context = parent._run, parent._inside  # noqa: SLF001 - `Place` is ours
     if api_key is not None or tcc_url is not None:
         run = run._replace(destination=pipeline.destination(api_key, tcc_url))
         context = with_run_context(run, context)
     return run, context, parent._children  # noqa: SLF001
+
+
+def place_for_child(
+    pipeline: Pipeline, run_id: str | None, parent: Place | None, api_key: str | None, tcc_url: str | None
+) -> tuple[RunContext, Context, dict[int, Recording[Any]] | None]:
+    """As `place_in_run`, for a step or tool call: inside what is current, when that belongs to the same run.
+
+    Without a run id and parent it is the current run. Without that it is recorded alone, under an id of its own.
+    """
+    ambient = run_context()
+    run_id = as_text(run_id)
+    if not run_id and parent is None:
+        if ambient is None:
+            _diagnostics.refuse("run_id", "the id of a run, unless a run is current: `with tcc.run():`", run_id)
+        run_id = pipeline.new_id() if ambient is None else ambient.scope.run_id
+    run, context, children = place_in_run(pipeline, run_id, parent, api_key, tcc_url)
+    is_in_run = parent is None or parent._noun == "run"  # noqa: SLF001 - `Place` is ours
+    if is_in_run and ambient is not None and ambient.scope.run_id == run.scope.run_id:
+        context = with_run_context(run, get_current())
+    return run, context, children
 
 
 # --- time ------------------------------------------------------------------------------------------------------------

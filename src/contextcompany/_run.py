@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import INVALID_SPAN, Link, SpanKind, get_current_span, set_span_in_context
@@ -14,7 +14,7 @@ from contextcompany._context import RunContext, run_context, with_run_context
 from contextcompany._data import ERROR, PARTIAL, RunData, Scope, Status
 from contextcompany._feedback import submit_feedback
 from contextcompany._identity import run_identity
-from contextcompany._recording import AbsentRun, Recording, Time, open_runs, remember_elsewhere, shared_by
+from contextcompany._recording import AbsentRun, Recording, Time, find_run, open_runs, remember_elsewhere, shared_by
 from contextcompany._step import Step
 from contextcompany._tool_call import ToolCall
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from contextcompany._recording import Pipeline
 
-__all__ = ["Run", "run"]
+__all__ = ["Run", "current_run", "run"]
 
 
 class Run(Recording[RunData]):
@@ -51,7 +51,7 @@ class Run(Recording[RunData]):
             `run_timeout` setting.
     """
 
-    _noun = "run"
+    _noun: ClassVar[str] = "run"
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Run(Recording[RunData]):
     def _before_end(self) -> None:
         reference = open_runs.get(self.run_id)
         if reference is not None and reference() in (self, None):
-            del open_runs[self.run_id]
+            open_runs.pop(self.run_id, None)
         span = self._span.get_span_context()
         if span.is_valid and span.trace_id != run_identity(self.run_id).trace_id:
             remember_elsewhere(self.run_id, AbsentRun(self._run, span))
@@ -220,6 +220,13 @@ class Run(Recording[RunData]):
 
 run = Run
 """Start a run. The same as the class."""
+
+
+def current_run() -> Run | None:
+    """The run that is current here: the one of the innermost `with` block, of its step or of its tool call."""
+    inside = run_context()
+    run = None if inside is None else find_run(inside.scope.run_id)
+    return run if isinstance(run, Run) else None
 
 
 def _around(pipeline: Pipeline) -> tuple[Context, Sequence[Link]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from contextcompany._content import as_text
 from contextcompany._run import Run
 from contextcompany._step import Step
 from contextcompany._tool_call import ToolCall
@@ -335,6 +336,8 @@ def _checked(place: str, given: object, shape: Any) -> dict[str, Any]:
     missing = sorted(shape.__required_keys__ - fields.keys())
     if missing:
         raise IncompleteError(f"`{place}` needs `{missing[0]}`.")
+    if shape is ToolCallInput and not as_text(fields["name"]):
+        raise IncompleteError(f"`{place}` needs a `name`.")
     _refuse_unknown(place, fields, shape.__required_keys__ | shape.__optional_keys__)
     _check_fields(f"{place}.", **fields)
     return fields

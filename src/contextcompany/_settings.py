@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from contextcompany.exceptions import ConfigurationError
 
-__all__ = ["SETTINGS", "Destination", "Setting", "Settings", "destination", "resolve"]
+__all__ = ["SETTINGS", "Destination", "Setting", "Settings", "destination", "is_loopback", "resolve"]
 
 HOSTED_URL: Final = "https://api.thecontext.company"
 """The hosted Observatory, used as soon as there is an API key."""
@@ -151,7 +151,7 @@ def _all_headers(settings: Settings, key: str | None, *, is_own: bool) -> tuple[
 
 def _refuse_plain_http(source: str, url: str) -> None:
     parts = urlsplit(url)
-    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return
     raise ConfigurationError(
         f"`{_name(source)}` would send the API key over plain http to {_shown(_public(url))}; "
@@ -159,7 +159,7 @@ def _refuse_plain_http(source: str, url: str) -> None:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.trace import SpanKind
 
 from contextcompany import _configure, _diagnostics, _mapping, _messages, _pricing, _providers
 from contextcompany._content import as_float, as_int, as_text
+from contextcompany._context import current_recording
 from contextcompany._data import NO_TOKENS, Cost, Model, StepData, Tokens
-from contextcompany._recording import Place, Recording, Time, place_in_run
+from contextcompany._recording import Place, Recording, Time, place_for_child
 from contextcompany._tool_call import ToolCall
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Step", "step"]
+__all__ = ["Step", "current_step", "step"]
 
 
 class Step(Recording[StepData]):
     """One request to an LLM and its response, recorded as a child span of its run.
 
     Args:
-        run_id: The run it belongs to, in this process or any other.
+        run_id: The run it belongs to, in this process or any other; by default the current one.
         step_id: Its own id; by default a random UUID.
         api_key: Sends this step, and what is in it, with this key.
         tcc_url: Sends this step, and what is in it, to this URL.
@@ -34,11 +35,11 @@ class Step(Recording[StepData]):
         start_time: When it started; by default now.
     """
 
-    _noun = "step"
+    _noun: ClassVar[str] = "step"
 
     def __init__(
         self,
-        run_id: str,
+        run_id: str | None = None,
         step_id: str | None = None,
         api_key: str | None = None,
         tcc_url: str | None = None,
@@ -50,14 +51,13 @@ class Step(Recording[StepData]):
     ) -> None:
         pipeline = _configure.pipeline()
         super().__init__(pipeline, StepData(step_id=as_text(step_id) or pipeline.new_id()))
-        self._run, context, self._children = place_in_run(pipeline, as_text(run_id), parent, api_key, tcc_url)
+        self._run, context, self._children = place_for_child(pipeline, run_id, parent, api_key, tcc_url)
         self._told_provider = None if provider is None else as_text(provider)
         if model is not None:
             self._data.model = Model(as_text(model))
         self._find_provider()
         self._start(context, SpanKind.CLIENT, _mapping.step_start_attributes, start_time)
-        if self._children is not None:
-            self._children[id(self)] = self
+        self._register()
 
     @property
     def step_id(self) -> str:
@@ -234,6 +234,12 @@ class Step(Recording[StepData]):
 
 step = Step
 """Start a step: `step(run_id=r.run_id)`. The same as the class."""
+
+
+def current_step() -> Step | None:
+    """The step that is current here: the one whose `with` block this is in."""
+    recording = current_recording()
+    return recording if isinstance(recording, Step) else None
 
 
 def _token_count(value: object) -> int | None:

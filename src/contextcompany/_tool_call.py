@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.trace import SpanKind
 
 from contextcompany import _configure, _mapping
 from contextcompany._content import as_text, dumps
 from contextcompany._data import ToolCallData
-from contextcompany._recording import Place, Recording, Time, place_in_run
+from contextcompany._recording import Place, Recording, Time, place_for_child
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -21,7 +21,7 @@ class ToolCall(Recording[ToolCallData]):
     """One execution of a tool, recorded as a child span of its run or of the step that asked for it.
 
     Args:
-        run_id: The run it belongs to, in this process or any other.
+        run_id: The run it belongs to, in this process or any other; by default the current one.
         tool_call_id: The id the LLM gave the call, so that it pairs with the messages; by default a random UUID.
         tool_name: The tool's name, when it is known at the start; else `name()` sets it.
         api_key: Sends this tool call with this key.
@@ -30,11 +30,11 @@ class ToolCall(Recording[ToolCallData]):
         start_time: When it started; by default now.
     """
 
-    _noun = "tool call"
+    _noun: ClassVar[str] = "tool call"
 
     def __init__(
         self,
-        run_id: str,
+        run_id: str | None = None,
         tool_call_id: str | None = None,
         tool_name: str | None = None,
         api_key: str | None = None,
@@ -49,10 +49,9 @@ class ToolCall(Recording[ToolCallData]):
             name=as_text(tool_name) or None,
         )
         super().__init__(pipeline, data)
-        self._run, context, self._children = place_in_run(pipeline, as_text(run_id), parent, api_key, tcc_url)
+        self._run, context, self._children = place_for_child(pipeline, run_id, parent, api_key, tcc_url)
         self._start(context, SpanKind.INTERNAL, _mapping.tool_call_start_attributes, start_time)
-        if self._children is not None:
-            self._children[id(self)] = self
+        self._register()
 
     @property
     def tool_call_id(self) -> str:

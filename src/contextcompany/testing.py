@@ -161,8 +161,9 @@ class _Memory:
             self.destinations[span] = destination
         self.spans.append(span)
 
-    def put_log(self, record: ReadWriteLogRecord) -> None:
+    def put_log(self, record: ReadWriteLogRecord) -> bool:
         self.logs.append(record)
+        return True
 
     def flush(self, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - the interface
         return len(self.spans) + len(self.logs), 0
