@@ -1,6 +1,7 @@
 """Whatever happens between a start and an end, there is one span, it says what happened, and the program goes on."""
 
 import gc
+import logging
 import sys
 import threading
 import time
@@ -491,3 +492,23 @@ def test_a_fork_with_a_deadline(receiver):
 
     ended = {span.attributes["tcc.runId"]: span.attributes.get("tcc.incomplete_reason") for span in receiver.spans()}
     assert ended == {"child": "timeout", "order-17": None}
+
+
+def test_a_log_handler_that_raises(receiver):
+    """What the program's own log handler raises neither reaches the program nor costs a span."""
+
+    class Broken(logging.Handler):
+        def emit(self, record):
+            raise RuntimeError("full disk")
+
+    tcc.configure(url=receiver.url)
+    broken = Broken()
+    logging.getLogger().addHandler(broken)
+    try:
+        run = tcc.run().prompt("p")
+        run.step()
+        run.end()
+    finally:
+        logging.getLogger().removeHandler(broken)
+
+    assert tcc.flush(5) == (2, 0, {"log_handler": 1})

@@ -27,7 +27,10 @@ def warn(problem: str, message: str, *args: object, level: int = logging.WARNING
     if said is not None and now - said < _INTERVAL_S:
         return
     _said_at[problem] = now
-    LOGGER.log(level, message, *args)
+    try:
+        LOGGER.log(level, message, *args)
+    except Exception:  # noqa: BLE001 - a handler of the program's own may raise, and must not stop what we were doing
+        count("log_handler")
 
 
 def refuse(call: str, takes: str, value: object) -> None:
