@@ -193,7 +193,7 @@ class TestWholeValues:
 
     def test_every_parameter_that_is_written_is_read(self):
         """The reading table knows each name of the writing one."""
-        written = {key: name for name, (key, _) in _mapping._PARAMETERS.items()}
+        written = {key: name for name, (key, _) in _mapping.PARAMETERS.items()}
         assert written.items() <= _PARAMETERS.items()
 
     def test_what_was_not_recorded_is_none(self, captured: Capture):

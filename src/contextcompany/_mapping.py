@@ -26,6 +26,7 @@ __all__ = [
     "COLLECTED",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
+    "PARAMETERS",
     "RUN_ENDED",
     "SHUTDOWN",
     "TIMED_OUT",
@@ -252,7 +253,7 @@ def _cost(cost: Cost) -> Attributes:
 
 # --- request parameters ----------------------------------------------------------------------------------------------
 
-_PARAMETERS: Mapping[str, tuple[str, type]] = {
+PARAMETERS: Mapping[str, tuple[str, type]] = {
     "temperature": (sc.GEN_AI_REQUEST_TEMPERATURE, float),
     "top_p": (sc.GEN_AI_REQUEST_TOP_P, float),
     "max_tokens": (sc.GEN_AI_REQUEST_MAX_TOKENS, int),
@@ -266,12 +267,13 @@ _PARAMETERS: Mapping[str, tuple[str, type]] = {
     "reasoning_level": (sc.GEN_AI_REQUEST_REASONING_LEVEL, str),
     "previous_response_id": (sc.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, str),
 }
+"""The request parameters under their names in `Step.parameters`: the attribute, and the type it has there."""
 
 
 def _parameters(parameters: Mapping[str, object]) -> Attributes:
     attributes: Attributes = {}
     for name, value in list(parameters.items()):
-        key, kind = _PARAMETERS[name]
+        key, kind = PARAMETERS[name]
         attributes[key] = _as_kind(value, kind)
     # Conditionally required only when it says more than the default: one choice.
     if attributes.get(sc.GEN_AI_REQUEST_CHOICE_COUNT) == 1:

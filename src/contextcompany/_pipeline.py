@@ -292,13 +292,26 @@ class _Ids(IdGenerator):
         return self.fixed.identity is None
 
 
-class _RunProcessor(SpanProcessor):
-    """Takes the spans that belong to runs or speak GenAI, each with where it goes."""
+class ObservatorySpanProcessor(SpanProcessor):
+    """A span processor for your own provider: sends what belongs to runs or speaks GenAI to the Observatory.
 
-    def __init__(self, delivery: _Sink, *, all_spans: bool = False) -> None:
-        self._delivery = delivery
+    Spans of other kinds (HTTP, SQL, …) are left alone unless `all_spans` is set. The sampler and limits of the provider
+    apply. Its threads start with it; shut the provider down to stop them.
+
+    Args:
+        api_key: Key of the hosted Observatory, or of what `url` points to.
+        url: Where the spans go. What is not given is as for runs at this moment: configured, or from the environment.
+        all_spans: Take every span of the provider.
+
+    Raises:
+        ConfigurationError: (a `ValueError`) the key or URL is wrong, or a variable they come from.
+    """
+
+    def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
+        self._delivery = Delivery(_destination_now(api_key, url))
         self._all_spans = all_spans
         self._routes: dict[int, Destination] = {}
+        _processors.add(self)
 
     def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
         """Note where the span goes, and let a foreign span inside a run carry the run's id."""
@@ -321,33 +334,6 @@ class _RunProcessor(SpanProcessor):
         _diagnostics.LOGGER.debug("Recorded %s.", span.name)
         self._delivery.put_span(span, destination)
 
-    def shutdown(self) -> None:
-        """The owner of the delivery shuts it down."""
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Send what waits; whether all of it left in time."""
-        return self._delivery.flush(timeout_millis / 1000)[1] == 0
-
-
-class ObservatorySpanProcessor(_RunProcessor):
-    """A span processor for your own provider: sends what belongs to runs or speaks GenAI to the Observatory.
-
-    Spans of other kinds (HTTP, SQL, …) are left alone unless `all_spans` is set. The sampler and limits of the provider
-    apply. Its threads start with it; shut the provider down to stop them.
-
-    Args:
-        api_key: Key of the hosted Observatory, or of what `url` points to.
-        url: Where the spans go. What is not given is as for runs at this moment: configured, or from the environment.
-        all_spans: Take every span of the provider.
-
-    Raises:
-        ConfigurationError: (a `ValueError`) the key or URL is wrong, or a variable they come from.
-    """
-
-    def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
-        super().__init__(Delivery(_destination_now(api_key, url)), all_spans=all_spans)
-        _processors.add(self)
-
     def flush(self, timeout: float) -> tuple[int, int]:
         """Send what waits, for at most `timeout` seconds; how much was delivered so far, and how much is left."""
         return self._delivery.flush(timeout)
@@ -356,6 +342,10 @@ class ObservatorySpanProcessor(_RunProcessor):
         """Send what waits and stop the threads."""
         _processors.discard(self)
         self._delivery.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Send what waits; whether all of it left in time."""
+        return self.flush(timeout_millis / 1000)[1] == 0
 
 
 _processors: weakref.WeakSet[ObservatorySpanProcessor] = weakref.WeakSet()

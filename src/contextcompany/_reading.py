@@ -15,6 +15,7 @@ from contextcompany import semconv as sc
 from contextcompany._content import as_text
 from contextcompany._data import ERROR, OK, PARTIAL
 from contextcompany._identity import run_identity
+from contextcompany._mapping import PARAMETERS
 from contextcompany._message_parts import parsed_json
 
 if TYPE_CHECKING:
@@ -472,19 +473,8 @@ def _feedback(record: LogRecord) -> RecordedFeedback:
 
 
 _PARAMETERS = {
-    sc.GEN_AI_REQUEST_TEMPERATURE: "temperature",
-    sc.GEN_AI_REQUEST_TOP_P: "top_p",
+    **{key: name for name, (key, _) in PARAMETERS.items()},
     sc.GEN_AI_REQUEST_TOP_K: "top_k",  # only others write it
-    sc.GEN_AI_REQUEST_MAX_TOKENS: "max_tokens",
-    sc.GEN_AI_REQUEST_FREQUENCY_PENALTY: "frequency_penalty",
-    sc.GEN_AI_REQUEST_PRESENCE_PENALTY: "presence_penalty",
-    sc.GEN_AI_REQUEST_SEED: "seed",
-    sc.GEN_AI_REQUEST_CHOICE_COUNT: "choice_count",
-    sc.GEN_AI_REQUEST_STOP_SEQUENCES: "stop_sequences",
-    sc.GEN_AI_REQUEST_STREAM: "stream",
-    sc.GEN_AI_OUTPUT_TYPE: "output_type",
-    sc.GEN_AI_REQUEST_REASONING_LEVEL: "reasoning_level",
-    sc.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID: "previous_response_id",
 }
 
 

@@ -112,13 +112,13 @@ class RecordedSpan(Span):
         self, name: str, attributes: Mapping[str, AnyValue] | None = None, timestamp: int | None = None
     ) -> None:
         if self._is_open("add_event"):
-            clean = {as_text(key): _clean(value) for key, value in (attributes or {}).items()}
-            self._events.append(Event(as_text(name), clean, self._owner.now() if timestamp is None else timestamp))
+            self._events.append(
+                Event(as_text(name), _cleaned(attributes), self._owner.now() if timestamp is None else timestamp)
+            )
 
     def add_link(self, context: SpanContext, attributes: Mapping[str, AnyValue] | None = None) -> None:
         if self._is_open("add_link"):
-            clean = {as_text(key): _clean(value) for key, value in (attributes or {}).items()}
-            self._links = [*self._links, Link(context, clean)]
+            self._links = [*self._links, Link(context, _cleaned(attributes))]
 
     def record_exception(
         self,
@@ -164,6 +164,10 @@ class RecordedSpan(Span):
             end_time=self._end_ns,
             instrumentation_scope=scope,
         )
+
+
+def _cleaned(attributes: Mapping[str, AnyValue] | None) -> dict[str, AnyValue]:
+    return {as_text(key): _clean(value) for key, value in (attributes or {}).items()}
 
 
 def _clean(value: AnyValue) -> AnyValue:
