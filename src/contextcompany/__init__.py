@@ -5,6 +5,7 @@ Importing this package costs the OpenTelemetry API and starts nothing.
 
 from contextcompany._configure import FlushReport, configure, flush, shutdown, stats
 from contextcompany._feedback import submit_feedback
+from contextcompany._inherited import attributes
 from contextcompany._run import Run, current_run, run
 from contextcompany._send import send_run, send_step, send_tool_call
 from contextcompany._step import Step, current_step, step
@@ -23,6 +24,7 @@ __all__ = [
     "Step",
     "ToolCall",
     "__version__",
+    "attributes",
     "configure",
     "current_run",
     "current_step",

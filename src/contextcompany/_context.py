@@ -1,23 +1,49 @@
-"""Which run and step are current, carried in OpenTelemetry context."""
+"""Which run and step are current, carried in OpenTelemetry context; how blocks enter and leave it."""
 
 from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, NamedTuple
 
-from opentelemetry.context import Context, attach, create_key, detach, get_value, set_value
+from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
 
 if TYPE_CHECKING:
-    from contextvars import Token
+    from typing_extensions import Self
 
     from contextcompany._data import Scope
     from contextcompany._mapping import Attributes
     from contextcompany._settings import Destination
 
-__all__ = ["RunContext", "current_recording", "enter", "leave", "run_context", "with_recording", "with_run_context"]
+__all__ = [
+    "Layer",
+    "Resumed",
+    "RunContext",
+    "current_layer",
+    "current_recording",
+    "enter",
+    "layers_below",
+    "leave",
+    "run_context",
+    "shared_attributes",
+    "with_layer",
+    "with_recording",
+    "with_run_context",
+]
 
 _KEY = create_key("contextcompany-run")
 _RECORDING_KEY = create_key("contextcompany-recording")
+_LAYER_KEY = create_key("contextcompany-attributes")
+
+
+class Layer(NamedTuple):
+    """What one `attributes()` block hands down to everything in it."""
+
+    session_id: str | None
+    user_id: str | None
+    org_id: str | None
+    attributes: Attributes
+    """The same and the metadata, as attributes."""
+    outer: Layer | None
 
 
 class RunContext(NamedTuple):
@@ -28,6 +54,8 @@ class RunContext(NamedTuple):
     """The scope as attributes, made once per run."""
     destination: Destination | None
     """Where the run goes; `None`: where the pipeline sends by default."""
+    layer: Layer | None = None
+    """The innermost `attributes()` block around the run; what it and those around it say is in `shared`."""
 
 
 def run_context(context: Context | None = None) -> RunContext | None:
@@ -50,15 +78,53 @@ def with_recording(recording: object, context: Context) -> Context:
     return set_value(_RECORDING_KEY, recording, context)
 
 
+def current_layer(context: Context | None = None) -> Layer | None:
+    """The innermost `attributes()` block that `context` is inside of."""
+    return get_value(_LAYER_KEY, context)  # type: ignore[return-value]  # nobody else knows the key
+
+
+def with_layer(layer: Layer, context: Context) -> Context:
+    """`context`, inside of an `attributes()` block."""
+    return set_value(_LAYER_KEY, layer, context)
+
+
+def layers_below(run: RunContext | None, context: Context | None = None) -> list[Layer]:
+    """The `attributes()` blocks between `run` and `context`, the outermost first."""
+    layer = current_layer(context)
+    end = None if run is None else run.layer
+    layers: list[Layer] = []
+    while layer is not None and layer is not end:
+        layers.append(layer)
+        layer = layer.outer
+    return layers[::-1]
+
+
+def shared_attributes(run: RunContext | None, context: Context | None = None) -> Attributes:
+    """What something new in `run` carries: the attributes of the run, and of the `attributes()` blocks in it."""
+    shared = {} if run is None else run.shared
+    layers = layers_below(run, context)
+    if layers:
+        shared = {**shared}
+        for layer in layers:
+            shared.update(layer.attributes)
+    return shared
+
+
+# --- entering and leaving --------------------------------------------------------------------------------------------
+
+# OpenTelemetry's `detach` logs an error in any context but the one of its `attach`: in the finalizer of an abandoned
+# generator, or in a task that leaves what another entered. So here what was current before is attached again instead.
+
+
 class _Entered:
-    """One `with` block that is open."""
+    """One block that is open."""
 
-    __slots__ = ("before", "mark", "outer", "owner")
+    __slots__ = ("before", "outer", "owner")
 
-    owner: object
-    outer: _Entered | None
-    before: Token[Context]
-    mark: Token[_Entered | None]
+    def __init__(self, owner: object, outer: _Entered | None, before: Context) -> None:
+        self.owner = owner
+        self.outer = outer
+        self.before = before
 
 
 _innermost: ContextVar[_Entered | None] = ContextVar("contextcompany-entered", default=None)
@@ -66,26 +132,39 @@ _innermost: ContextVar[_Entered | None] = ContextVar("contextcompany-entered", d
 
 def enter(owner: object, context: Context) -> None:
     """Make `context` the current one until `leave(owner)`."""
-    entered = _Entered()
-    entered.owner = owner
-    entered.outer = _innermost.get()
-    entered.before = attach(context)
-    entered.mark = _innermost.set(entered)
+    _innermost.set(_Entered(owner, _innermost.get(), get_current()))
+    attach(context)
 
 
 def leave(owner: object) -> None:
-    """Put back what was current before `enter(owner)`.
-
-    Does nothing where that was never current: the finalizer of an abandoned generator runs in somebody else's context,
-    and there OpenTelemetry's `detach` would log an error.
-    """
+    """Make current what was before `enter(owner)`. Does nothing where that was never entered."""
     entered = _innermost.get()
     while entered is not None and entered.owner is not owner:
         entered = entered.outer  # blocks inside of it were never left
-    if entered is None:
-        return
-    try:
-        _innermost.reset(entered.mark)
-    except ValueError:  # a copy of the context in which it was entered
-        return
-    detach(entered.before)
+    if entered is not None:
+        _innermost.set(entered.outer)
+        attach(entered.before)
+
+
+class Resumed:
+    """A context that is entered and left again and again, and stays as it was left: that of a generator's body.
+
+    Only OpenTelemetry's context is kept apart; other context variables are shared with whoever iterates.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._entered: _Entered | None = None
+        self._outside: tuple[Context, _Entered | None]
+
+    def __enter__(self) -> Self:
+        self._outside = get_current(), _innermost.get()
+        attach(self._context)
+        _innermost.set(self._entered)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._context, self._entered = get_current(), _innermost.get()
+        context, entered = self._outside
+        attach(context)
+        _innermost.set(entered)

@@ -36,6 +36,7 @@ __all__ = [
     "evaluation_attributes",
     "exception_attributes",
     "exception_type",
+    "layer_attributes",
     "run_attributes",
     "run_name",
     "run_start_attributes",
@@ -69,17 +70,25 @@ TIMED_OUT = "timeout"
 def scope_attributes(scope: Scope) -> Attributes:
     """What a run and everything in it carry, so that a back end can group them. Made once per run."""
     attributes: Attributes = {sc.TCC_RUN_ID: clean_text(scope.run_id)}
-    if scope.session_id is not None:
-        session = clean_text(scope.session_id)
-        attributes[sc.GEN_AI_CONVERSATION_ID] = session
-        attributes[sc.TCC_SESSION_ID] = session
     if scope.conversational is not None:
         attributes[sc.TCC_CONVERSATIONAL] = scope.conversational
-    if scope.user_id is not None:
-        attributes[sc.TCC_USER_ID] = clean_text(scope.user_id)
-    if scope.org_id is not None:
-        attributes[sc.TCC_ORG_ID] = clean_text(scope.org_id)
-    return attributes
+    return {**attributes, **layer_attributes(scope.session_id, scope.user_id, scope.org_id, {})}
+
+
+def layer_attributes(
+    session_id: str | None, user_id: str | None, org_id: str | None, metadata: Mapping[str, object]
+) -> Attributes:
+    """What an `attributes()` block hands down to everything in it."""
+    attributes: Attributes = {}
+    if session_id is not None:
+        session = clean_text(session_id)
+        attributes[sc.GEN_AI_CONVERSATION_ID] = session
+        attributes[sc.TCC_SESSION_ID] = session
+    if user_id is not None:
+        attributes[sc.TCC_USER_ID] = clean_text(user_id)
+    if org_id is not None:
+        attributes[sc.TCC_ORG_ID] = clean_text(org_id)
+    return {**attributes, **_metadata(metadata)}
 
 
 # --- names: `{operation} {target}`, or the bare operation when the target is unknown ---------------------------------
@@ -182,9 +191,7 @@ def tool_call_attributes(data: ToolCallData) -> Attributes:
 
 
 def _common(data: Common) -> Attributes:
-    attributes: Attributes = {}
-    for key, value in list(data.metadata.items()):  # another thread may be adding
-        attributes[f"{sc.TCC_METADATA}.{key}"] = value  # type: ignore[assignment]  # cleaned when it was set
+    attributes = _metadata(data.metadata)
     code, message = data.status
     attributes[sc.TCC_STATUS_CODE] = code
     if message is not None:
@@ -194,6 +201,13 @@ def _common(data: Common) -> Attributes:
     if data.incomplete is not None:
         attributes[sc.TCC_INCOMPLETE] = True
         attributes[sc.TCC_INCOMPLETE_REASON] = data.incomplete
+    return attributes
+
+
+def _metadata(metadata: Mapping[str, object]) -> Attributes:
+    attributes: Attributes = {}
+    for key, value in list(metadata.items()):  # another thread may be adding
+        attributes[f"{sc.TCC_METADATA}.{key}"] = value  # type: ignore[assignment]  # cleaned when it was set
     return attributes
 
 

@@ -21,7 +21,7 @@ from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, ProxyTracer, Sta
 
 from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings
 from contextcompany._console import Console
-from contextcompany._context import run_context
+from contextcompany._context import run_context, shared_attributes
 from contextcompany._data import ERROR, Status
 from contextcompany._export import EXIT_TIMEOUT_S, Delivery, RoutedLogRecord, span_exporter
 from contextcompany._identity import new_id, random_span_id, random_trace_id
@@ -316,13 +316,11 @@ class ObservatorySpanProcessor(SpanProcessor):
     def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
         """Note where the span goes, and let a foreign span inside a run carry the run's id."""
         run = run_context(parent_context)
-        if run is None:
-            return
-        if run.destination is not None:
+        if run is not None and run.destination is not None:
             self._routes[span.get_span_context().span_id] = run.destination
         scope = span.instrumentation_scope
         if scope is None or scope.name != _SCOPE:
-            span.set_attributes(run.shared)
+            span.set_attributes(shared_attributes(run, parent_context))
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue the span. Nothing is sent on this thread."""

@@ -23,8 +23,16 @@ from opentelemetry.trace import (
 )
 
 from contextcompany import _diagnostics
-from contextcompany._content import as_float, as_int, as_text, attribute_value
-from contextcompany._context import RunContext, enter, leave, run_context, with_recording, with_run_context
+from contextcompany._content import AttributeValue, as_float, as_int, as_text, attribute_value
+from contextcompany._context import (
+    RunContext,
+    enter,
+    leave,
+    run_context,
+    shared_attributes,
+    with_recording,
+    with_run_context,
+)
 from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
 from contextcompany._identity import RunIdentity, run_identity
 from contextcompany._mapping import (
@@ -160,14 +168,7 @@ class Recording(Generic[DataT]):
     def metadata(self, data: Mapping[str, object] | None = None, **kwargs: object) -> Self:
         """Attach key-value pairs. Calls add up; a later value for the same key wins."""
         self._check("metadata()")
-        try:
-            told = {**(data or {}), **kwargs}
-        except Exception:  # noqa: BLE001 - the value's own code may raise anything
-            _diagnostics.refuse("metadata()", "a mapping", data)
-            told = kwargs
-        for key, value in told.items():
-            if key := as_text(key):
-                self._data.metadata[key] = attribute_value(value)
+        self._data.metadata.update(clean_metadata(data, kwargs))
         return self
 
     def end_time(self, when: Time) -> Self:
@@ -210,8 +211,7 @@ class Recording(Generic[DataT]):
         the end of the block is recorded as missing.
         """
         self._check("with")
-        context = with_run_context(self._run, set_span_in_context(self._span, get_current()))
-        enter(self, with_recording(self, context))
+        enter(self, self._current_context())
         return self
 
     def __exit__(
@@ -258,7 +258,7 @@ class Recording(Generic[DataT]):
         self._outside = context
         self._span = INVALID_SPAN
         try:
-            self._started_with = describe(self._run.shared, self._data)
+            self._started_with = describe(shared_attributes(self._run), self._data)
             self._span = self._pipeline.start_span(
                 self._name(),
                 context=context,
@@ -271,6 +271,11 @@ class Recording(Generic[DataT]):
             )
         except Exception:  # noqa: BLE001 - the one place where starting fails towards the user
             _diagnostics.internal_error(f"starting a {self._noun}")
+
+    def _current_context(self) -> Context:
+        """OpenTelemetry context as it is here, with this as the current run, step or tool call."""
+        context = with_run_context(self._run, set_span_in_context(self._span, get_current()))
+        return with_recording(self, context)
 
     def _register(self) -> None:
         """Let whoever shuts down, or ends the run, know that this is open."""
@@ -415,13 +420,25 @@ def _found_by_id(run_id: str) -> AbsentRun:
     return AbsentRun(RunContext(scope, shared_by(scope), None), span)
 
 
-def shared_by(scope: Scope) -> Attributes:
-    """The scope as attributes; none of them if that fails for a reason of ours."""
+def shared_by(scope: Scope, inherited: Attributes | None = None) -> Attributes:
+    """The scope as attributes, over what is inherited; without them if that fails for a reason of ours."""
     try:
-        return scope_attributes(scope)
+        return {**(inherited or {}), **scope_attributes(scope)}
     except Exception:  # noqa: BLE001 - as in `Recording._start`
         _diagnostics.internal_error("describing a run")
         return {}
+
+
+def clean_metadata(
+    data: Mapping[str, object] | None, more: Mapping[str, object] | None = None
+) -> dict[str, AttributeValue]:
+    """Both mappings as one, keys and values such as attributes can hold. What is no mapping is said and left out."""
+    try:
+        told = {**(data or {}), **(more or {})}
+    except Exception:  # noqa: BLE001 - the value's own code may raise anything
+        _diagnostics.refuse("metadata()", "a mapping", data)
+        told = dict(more or {})
+    return {key: attribute_value(value) for name, value in told.items() if (key := as_text(name))}
 
 
 def place_in_run(

@@ -10,7 +10,14 @@ from opentelemetry.trace import INVALID_SPAN, Link, SpanKind, get_current_span, 
 
 from contextcompany import _configure, _diagnostics, _mapping, _messages, _timeouts
 from contextcompany._content import as_text, attribute_value
-from contextcompany._context import RunContext, run_context, with_run_context
+from contextcompany._context import (
+    RunContext,
+    current_layer,
+    layers_below,
+    run_context,
+    shared_attributes,
+    with_run_context,
+)
 from contextcompany._data import ERROR, PARTIAL, RunData, Scope, Status
 from contextcompany._feedback import submit_feedback
 from contextcompany._identity import run_identity
@@ -37,7 +44,8 @@ class Run(Recording[RunData]):
 
     Args:
         run_id: Its id, to be used once; by default a random UUID. A UUID is the trace id; other text is hashed to one.
-        session_id: Groups runs, say those of one conversation.
+        session_id: Groups runs, say those of one conversation. What is not given, of this and of the next one,
+            `user_id` and `org_id`, comes from `attributes()` or the run around it.
         conversational: Whether the run is part of a conversation.
         api_key: Sends this run, and everything in it, with this key.
         tcc_url: Sends this run, and everything in it, to this URL.
@@ -72,16 +80,16 @@ class Run(Recording[RunData]):
         pipeline = _configure.pipeline()
         super().__init__(pipeline, RunData(agent=_text(agent)))
         self._children = {}
-        scope = Scope(
+        outer = run_context()
+        scope = _inherited(outer).told(
             run_id=as_text(run_id) or pipeline.new_id(),
             session_id=_text(session_id),
             conversational=None if conversational is None else bool(attribute_value(conversational)),
             user_id=_text(user_id),
             org_id=_text(org_id),
         )
-        outer = run_context()
         destination = pipeline.destination(api_key, tcc_url) or (outer and outer.destination)
-        self._run = RunContext(scope, shared_by(scope), destination)
+        self._run = RunContext(scope, shared_by(scope, shared_attributes(outer)), destination, current_layer())
         if tags is not None:
             self.tags(*_words(tags))
         if metadata is not None:
@@ -238,6 +246,14 @@ def _around(pipeline: Pipeline) -> tuple[Context, Sequence[Link]]:
     if not foreign.is_valid:
         return context, ()
     return set_span_in_context(INVALID_SPAN, context), (Link(foreign),)
+
+
+def _inherited(outer: RunContext | None) -> Scope:
+    """The scope of the run around a new one, as the `attributes()` blocks in between have it."""
+    scope = Scope("") if outer is None else outer.scope
+    for layer in layers_below(outer):
+        scope = scope.told(session_id=layer.session_id, user_id=layer.user_id, org_id=layer.org_id)
+    return scope
 
 
 def _words(tags: Iterable[str]) -> Iterable[str]:
