@@ -1231,7 +1231,7 @@ def record_everything(run_id):
             reasoning_level="high",
             previous_response_id="resp-1",
         )
-        s.metadata(attempt="1").status(code, "cut off")
+        s.metadata(attempt="1").status(code, "cut off").first_token()
         if cost is not None:
             s.cost(cost)
         s.end()
@@ -1241,10 +1241,16 @@ def record_everything(run_id):
     r.tool_call("save", "c-2")
     r.end()
     tcc.run(f"{run_id}-failed").error("no route to host")
+    "".join(tcc.agent(name="support")(iter_words)())
     forgotten = [tcc.run(f"{run_id}-forgotten")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         forgotten.clear()
+
+
+def iter_words():
+    yield "Hel"
+    yield "lo"
 
 
 def emitted(receiver):

@@ -279,7 +279,16 @@ def test_everything_after_the_end_raises(observatory):
     for each in (step, call, run):
         each.end()
 
-    arguments = {"status": (0,), "end_time": (1,), "parameters": (), "end": (), "error": (), "metadata": (), "tags": ()}
+    arguments = {
+        "status": (0,),
+        "end_time": (1,),
+        "parameters": (),
+        "end": (),
+        "error": (),
+        "metadata": (),
+        "tags": (),
+        "first_token": (),
+    }
     for each in (run, step, call):
         own = [name for name in dir(each) if not name.startswith("_") and callable(getattr(each, name))]
         for method in set(own) - {"feedback", "step", "tool_call"}:

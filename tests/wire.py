@@ -122,6 +122,9 @@ def _attributes(attributes: dict[str, Any], names: dict[str, str]) -> dict[str, 
         if key in SHAPES:
             made[key] = json.loads(value)
             SHAPES[key](made[key])
+        elif key == "gen_ai.response.time_to_first_chunk":
+            assert value > 0
+            made[key] = "<seconds>"
         else:
             made[key] = names.get(value, value) if isinstance(value, str) else value
     return made

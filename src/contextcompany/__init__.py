@@ -4,12 +4,13 @@ Importing this package costs the OpenTelemetry API and starts nothing.
 """
 
 from contextcompany._configure import FlushReport, configure, flush, shutdown, stats
+from contextcompany._decorators import agent, llm, tool
 from contextcompany._feedback import submit_feedback
 from contextcompany._inherited import attributes
 from contextcompany._run import Run, current_run, run
 from contextcompany._send import send_run, send_step, send_tool_call
 from contextcompany._step import Step, current_step, step
-from contextcompany._tool_call import ToolCall, tool_call
+from contextcompany._tool_call import ToolCall, current_tool_call, tool_call
 from contextcompany._version import __version__
 from contextcompany.exceptions import ConfigurationError, ContextCompanyError, EndedError, IncompleteError
 
@@ -24,11 +25,14 @@ __all__ = [
     "Step",
     "ToolCall",
     "__version__",
+    "agent",
     "attributes",
     "configure",
     "current_run",
     "current_step",
+    "current_tool_call",
     "flush",
+    "llm",
     "observatory_exporter",
     "run",
     "send_run",
@@ -38,6 +42,7 @@ __all__ = [
     "stats",
     "step",
     "submit_feedback",
+    "tool",
     "tool_call",
 ]
 

@@ -77,6 +77,8 @@ class Common:
 
     status: Status = _SUCCESS
     error_type: str | None = None
+    time_to_first_chunk: float | None = None
+    """Seconds."""
     metadata: dict[str, object] = field(default_factory=dict)
     incomplete: str | None = None
 

@@ -146,6 +146,8 @@ def run_attributes(data: RunData) -> Attributes:
         attributes[sc.TCC_RUN_FULL_INPUT] = data.full_input
     if data.response is not None:
         attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(None)
+    if data.time_to_first_chunk is not None:
+        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if data.full_output is not None:
         attributes[sc.TCC_RUN_FULL_OUTPUT] = data.full_output
     if data.tags:
@@ -164,6 +166,8 @@ def step_attributes(data: StepData) -> Attributes:
     if data.response is not None:
         attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(finish_reason)
         finish_reason = finish_reason or data.response.finish_reason
+    if data.time_to_first_chunk is not None:
+        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if finish_reason is not None:
         attributes[sc.GEN_AI_RESPONSE_FINISH_REASONS] = (clean_text(finish_reason),)
     if data.response_id is not None:

@@ -162,6 +162,8 @@ class RecordedRun(_Recorded):
     """The agent's text when that is all there is, else the messages in GenAI shape."""
     full_output: str | None = None
     """The raw output."""
+    time_to_first_chunk: float | None = None
+    """Seconds until the first piece of a streamed response."""
     feedback: tuple[RecordedFeedback, ...] = ()
     """What people thought of it."""
 
@@ -188,6 +190,8 @@ class RecordedStep(_Recorded):
     """The model's text when that is all there is, else the messages in GenAI shape."""
     finish_reason: str | None = None
     """Why the model stopped."""
+    time_to_first_chunk: float | None = None
+    """Seconds until the first piece of a streamed answer."""
     response_id: str | None = None
     """The answer's id at the provider."""
     tokens: RecordedTokens = RecordedTokens()
@@ -415,6 +419,7 @@ def _run(attributes: Mapping[str, object]) -> dict[str, Any]:
         "conversational": conversational if isinstance(conversational, bool) else None,
         "tags": tuple(_texts(attributes, sc.TCC_TAGS)),
         **_messages(attributes),
+        "time_to_first_chunk": _number(attributes, sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK),
         "full_input": _text(attributes, sc.TCC_RUN_FULL_INPUT),
         "full_output": _text(attributes, sc.TCC_RUN_FULL_OUTPUT),
     }
@@ -429,6 +434,7 @@ def _step(attributes: Mapping[str, object]) -> dict[str, Any]:
         "model_used": _text(attributes, sc.GEN_AI_RESPONSE_MODEL),
         "provider": _text(attributes, sc.GEN_AI_PROVIDER_NAME),
         **_messages(attributes),
+        "time_to_first_chunk": _number(attributes, sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK),
         "finish_reason": reasons[0] if reasons else None,
         "response_id": _text(attributes, sc.GEN_AI_RESPONSE_ID),
         "tokens": RecordedTokens(

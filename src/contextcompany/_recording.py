@@ -218,9 +218,7 @@ class Recording(Generic[DataT]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         leave(self)
-        if self._ended is None and error is not None:
-            self._note(error)
-        self._close("caller")
+        self._end_block(error)
 
     async def __aenter__(self) -> Self:
         """As `with`."""
@@ -302,6 +300,26 @@ class Recording(Generic[DataT]):
             "late", "`%s` came after the %s was ended with its run; it is not recorded.", call, self._noun
         )
         return False
+
+    def _answer(self, value: object) -> None:
+        """Set the response, or the result, unless it is set or has ended; `None` is none."""
+        raise NotImplementedError
+
+    def _first_piece(self) -> None:
+        """Note the time of the first piece of a streamed answer; later calls change nothing."""
+        if self._data.time_to_first_chunk is None:
+            self._data.time_to_first_chunk = max(self._pipeline.now() - self._start_ns, 0) / 1e9
+
+    def _leave_partial(self, message: str) -> None:
+        """Say that it is not whole, unless its status says something already."""
+        if self._data.status == Status():
+            self._data.status = Status(PARTIAL, message)
+
+    def _end_block(self, error: BaseException | None) -> None:
+        """End it as a block ends, unless it has ended."""
+        if self._ended is None and error is not None:
+            self._note(error)
+        self._close("caller")
 
     def _note(self, error: BaseException) -> None:
         """Record the exception that is about to end it."""

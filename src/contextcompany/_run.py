@@ -189,6 +189,10 @@ class Run(Recording[RunData]):
     def _inside(self) -> Context:
         return self._context
 
+    def _answer(self, value: object) -> None:
+        if self._ended is None and self._data.response is None and value is not None:
+            self._data.response = _messages.response(value)
+
     def _missing(self) -> str | None:
         if self._data.prompt is not None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from opentelemetry.trace import SpanKind
 
@@ -11,14 +11,17 @@ from contextcompany._content import as_float, as_int, as_text
 from contextcompany._context import current_recording
 from contextcompany._data import NO_TOKENS, Cost, Model, StepData, Tokens
 from contextcompany._recording import Place, Recording, Time, place_for_child
+from contextcompany._streams import Pieces
 from contextcompany._tool_call import ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 
     from typing_extensions import Self
 
 __all__ = ["Step", "current_step", "step"]
+
+ChunkT = TypeVar("ChunkT")
 
 
 class Step(Recording[StepData]):
@@ -53,6 +56,7 @@ class Step(Recording[StepData]):
         super().__init__(pipeline, StepData(step_id=as_text(step_id) or pipeline.new_id()))
         self._run, context, self._children = place_for_child(pipeline, run_id, parent, api_key, tcc_url)
         self._told_provider = None if provider is None else as_text(provider)
+        self._pieces: Pieces | None = None
         if model is not None:
             self._data.model = Model(as_text(model))
         self._find_provider()
@@ -193,7 +197,56 @@ class Step(Recording[StepData]):
         """Start a tool call that this step asked for: its child. It may end after the step."""
         return ToolCall(self.run_id, tool_call_id, tool_name, parent=self, start_time=start_time)
 
+    def first_token(self) -> Self:
+        """Note that the first piece of a streamed answer has just come. The first call counts; `stream()` makes it."""
+        self._check("first_token()")
+        self._first_piece()
+        return self
+
+    @overload
+    def stream(self, chunks: AsyncIterable[ChunkT]) -> AsyncIterator[ChunkT]: ...
+    @overload
+    def stream(self, chunks: Iterable[ChunkT]) -> Iterator[ChunkT]: ...
+    def stream(self, chunks: Any) -> Any:
+        """Iterate over a streamed answer and record it on the way: `for chunk in s.stream(client.create(…)): …`.
+
+        Takes text, or the chunks and events of OpenAI's, Anthropic's, Gemini's and LangChain's clients, and gives them
+        unchanged. They are put together to the response – unless `response()` is called – and the time until the first
+        one is recorded. The step does not end with it; if it ends earlier, what came by then is the response.
+        """
+        self._check("stream()")
+        pieces = self._pieces = Pieces()
+        if hasattr(type(chunks), "__aiter__"):
+            return self._stream_async(pieces, chunks)
+        return self._stream(pieces, chunks)
+
+    def _stream(self, pieces: Pieces, chunks: Iterable[Any]) -> Iterator[Any]:
+        for chunk in chunks:
+            self._first_piece()
+            pieces.add(chunk)
+            yield chunk
+
+    async def _stream_async(self, pieces: Pieces, chunks: AsyncIterable[Any]) -> AsyncIterator[Any]:
+        async for chunk in chunks:
+            self._first_piece()
+            pieces.add(chunk)
+            yield chunk
+
+    def _first_piece(self) -> None:
+        super()._first_piece()
+        self._data.parameters.setdefault("stream", True)
+
+    def _answer(self, value: object) -> None:
+        if self._ended is None and self._data.response is None and value is not None:
+            self._data.response = _messages.response(value)
+
+    def _take_pieces(self) -> None:
+        """What was streamed is the response, unless that is set."""
+        if self._data.response is None and self._pieces is not None and (whole := self._pieces.whole()) is not None:
+            self._data.response = _messages.response(whole)
+
     def _missing(self) -> str | None:
+        self._take_pieces()
         if self._data.prompt is not None and self._data.response is not None:
             return None
         return (
@@ -206,6 +259,7 @@ class Step(Recording[StepData]):
 
     def _attributes(self) -> _mapping.Attributes:
         data = self._data
+        self._take_pieces()
         self._find_provider()
         model = data.model.used or data.model.requested
         if model is not None and data.cost is None and data.tokens != NO_TOKENS:

@@ -8,13 +8,14 @@ from opentelemetry.trace import SpanKind
 
 from contextcompany import _configure, _mapping
 from contextcompany._content import as_text, dumps
+from contextcompany._context import current_recording
 from contextcompany._data import ToolCallData
 from contextcompany._recording import Place, Recording, Time, place_for_child
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ToolCall", "tool_call"]
+__all__ = ["ToolCall", "current_tool_call", "tool_call"]
 
 
 class ToolCall(Recording[ToolCallData]):
@@ -82,6 +83,10 @@ class ToolCall(Recording[ToolCallData]):
         self._data.result = _json_text(value)
         return self
 
+    def _answer(self, value: object) -> None:
+        if self._ended is None and self._data.result is None and value is not None:
+            self._data.result = _json_text(value)
+
     def _missing(self) -> str | None:
         if self._data.name:
             return None
@@ -96,6 +101,12 @@ class ToolCall(Recording[ToolCallData]):
 
 tool_call = ToolCall
 """Start a tool call: `tool_call(run_id=r.run_id, tool_name="search")`. The same as the class."""
+
+
+def current_tool_call() -> ToolCall | None:
+    """The tool call that is current here: the one whose `with` block this is in."""
+    recording = current_recording()
+    return recording if isinstance(recording, ToolCall) else None
 
 
 def _json_text(value: object) -> str:

@@ -1,0 +1,501 @@
+"""`@agent`, `@llm` and `@tool`: functions whose calls are runs, steps and tool calls."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from contextcompany import _diagnostics
+from contextcompany._context import Resumed
+from contextcompany._run import Run
+from contextcompany._step import Step
+from contextcompany._streams import Items, Pieces
+from contextcompany._tool_call import ToolCall
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Coroutine, Mapping, Sequence
+
+    from contextcompany._recording import Recording
+
+__all__ = ["agent", "llm", "tool"]
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
+_Args = tuple[Any, ...]
+_Kwargs = dict[str, Any]
+
+_NOTHING: Any = object()
+"""Stands for a value that is not to be recorded, or not there."""
+
+_RETURN = "return"
+"""Stands in `ignore` for what the function returns, as it does in `__annotations__`."""
+
+
+@overload
+def agent(function: FunctionT, /) -> FunctionT: ...
+@overload
+def agent(
+    *,
+    name: str | None = None,
+    prompt: str | None = None,
+    ignore: Collection[str] = (),
+    to_text: Callable[[Any], object] | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+    timeout: float | None = None,
+) -> Callable[[FunctionT], FunctionT]: ...
+def agent(
+    function: FunctionT | None = None,
+    /,
+    *,
+    name: str | None = None,
+    prompt: str | None = None,
+    ignore: Collection[str] = (),
+    to_text: Callable[[Any], object] | None = None,
+    tags: Sequence[str] | None = None,
+    metadata: Mapping[str, object] | None = None,
+    timeout: float | None = None,
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """Record each call of a function as a run: its argument is the prompt, what it returns is the response.
+
+    Takes functions, coroutine functions, generator functions, asynchronous ones, and methods of all kinds; what comes
+    back has the same signature and is of the same kind. Inside the call the run is the current one. An exception ends
+    it as an error and goes on. What the function tells `current_run()` itself wins.
+
+    A generator's run lasts from the first item asked for to the last, and what is done with the items in between is not
+    inside of it; text is joined. If it is left before its end, the run ends with status 1 (partial success).
+
+    Args:
+        function: The function, when the decorator is used bare.
+        name: The agent's name; by default the function's.
+        prompt: The parameter that is the prompt; by default the first one that is not `self` or `cls`.
+        ignore: Parameters not to record, and `"return"` for what the function returns.
+        to_text: Makes what is recorded out of an argument or a returned value, called with each. What it raises costs
+            that value only.
+        tags: As `Run` takes them.
+        metadata: As `Run` takes it.
+        timeout: As `Run` takes it.
+
+    Raises:
+        TypeError: It decorates what is no function, or a parameter that is named does not exist.
+    """
+
+    def decorate(function: FunctionT) -> FunctionT:
+        signature = _Signature(function, prompt, ignore, to_text)
+
+        def start(args: _Args, kwargs: _Kwargs) -> Run:
+            run = Run(agent=name or signature.name, tags=tags, metadata=metadata, timeout=timeout)
+            told = signature.prompt(args, kwargs)
+            if told is not _NOTHING:
+                arguments = signature.arguments(args, kwargs)
+                run.prompt(told, full_input=arguments if len(arguments) > 1 else None)
+            return run
+
+        return _recorded(function, signature, start, Items)
+
+    return _applied(decorate, function)
+
+
+@overload
+def llm(function: FunctionT, /) -> FunctionT: ...
+@overload
+def llm(
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    prompt: str | None = None,
+    ignore: Collection[str] = (),
+    to_text: Callable[[Any], object] | None = None,
+) -> Callable[[FunctionT], FunctionT]: ...
+def llm(
+    function: FunctionT | None = None,
+    /,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    prompt: str | None = None,
+    ignore: Collection[str] = (),
+    to_text: Callable[[Any], object] | None = None,
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """Record each call of a function as a step: its argument is the prompt, what it returns is the response.
+
+    As `agent`, with `current_step()` to tell more about it. The argument may be messages or a whole request, and the
+    returned value a whole response, as `Step.prompt` and `Step.response` take them. What a generator yields – text, or
+    the chunks of a common client library – is put together to the response, and the time until its first item is
+    recorded.
+
+    Args:
+        function: The function, when the decorator is used bare.
+        model: The model that is asked for, when it is always the same.
+        provider: As `Step` takes it.
+        prompt: The parameter that is the prompt; by default the first one that is not `self` or `cls`.
+        ignore: Parameters not to record, and `"return"` for what the function returns.
+        to_text: Makes what is recorded out of an argument or a returned value. What it raises costs that value only.
+
+    Raises:
+        TypeError: It decorates what is no function, or a parameter that is named does not exist.
+    """
+
+    def decorate(function: FunctionT) -> FunctionT:
+        signature = _Signature(function, prompt, ignore, to_text)
+
+        def start(args: _Args, kwargs: _Kwargs) -> Step:
+            step = Step(model=model, provider=provider)
+            told = signature.prompt(args, kwargs)
+            return step if told is _NOTHING else step.prompt(told)
+
+        return _recorded(function, signature, start, Pieces)
+
+    return _applied(decorate, function)
+
+
+@overload
+def tool(function: FunctionT, /) -> FunctionT: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    ignore: Collection[str] = (),
+    to_text: Callable[[Any], object] | None = None,
+) -> Callable[[FunctionT], FunctionT]: ...
+def tool(
+    function: FunctionT | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    ignore: Collection[str] = (),
+    to_text: Callable[[Any], object] | None = None,
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """Record each call of a function as a tool call, with its arguments by name and what it returns.
+
+    As `agent`, with `current_tool_call()` to tell more about it. What a generator yields is a list, or one text.
+
+    Args:
+        function: The function, when the decorator is used bare.
+        name: The tool's name; by default the function's.
+        description: What it does; by default the first paragraph of the function's docstring.
+        ignore: Parameters not to record, and `"return"` for what the function returns.
+        to_text: Makes what is recorded out of an argument or a returned value. What it raises costs that value only.
+
+    Raises:
+        TypeError: It decorates what is no function, or a parameter that is named does not exist.
+    """
+
+    def decorate(function: FunctionT) -> FunctionT:
+        signature = _Signature(function, None, ignore, to_text)
+        about = description or _summary(function)
+
+        def start(args: _Args, kwargs: _Kwargs) -> ToolCall:
+            call = ToolCall(tool_name=name or signature.name).args(signature.arguments(args, kwargs))
+            return call.description(about) if about else call
+
+        return _recorded(function, signature, start, Items)
+
+    return _applied(decorate, function)
+
+
+# --- what a decorator knows of its function --------------------------------------------------------------------------
+
+
+class _Signature:
+    """A function's name and parameters, and which of them are recorded, how."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        prompt: str | None,
+        ignore: Collection[str],
+        to_text: Callable[[Any], object] | None,
+    ) -> None:
+        self.name = _name(function)
+        self._ignore = frozenset([ignore] if isinstance(ignore, str) else ignore)
+        self._to_text = to_text
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError):  # some functions written in C have none
+            parameters = []
+        self._parameters = {each.name: each for each in parameters}
+        self._refuse_unknown({prompt, *self._ignore} - {None, _RETURN})
+        self._skipped = 1 if parameters and parameters[0].name in ("self", "cls") else 0
+        told = parameters[self._skipped :]
+        self._positional = [each.name for each in told if each.kind in _POSITIONAL]
+        self._rest = next((each.name for each in told if each.kind is inspect.Parameter.VAR_POSITIONAL), "args")
+        first = told[0].name if told else None
+        self._prompt = first if prompt is None else prompt
+
+    def prompt(self, args: _Args, kwargs: _Kwargs) -> Any:
+        """The argument that is the prompt, or the default it has."""
+        name = self._prompt
+        if name is None or name in self._ignore:
+            return _NOTHING
+        value = self._named(args, kwargs).get(name, _NOTHING)
+        if value is _NOTHING and name in self._parameters:
+            value = self._parameters[name].default
+            if value is inspect.Parameter.empty:
+                return _NOTHING
+        return self._text(value)
+
+    def arguments(self, args: _Args, kwargs: _Kwargs) -> dict[str, Any]:
+        """The arguments of a call under the names of their parameters."""
+        named = self._named(args, kwargs)
+        if self._ignore:
+            named = {name: value for name, value in named.items() if name not in self._ignore}
+        if self._to_text is None:
+            return named
+        texts = {name: self._text(value) for name, value in named.items()}
+        return {name: text for name, text in texts.items() if text is not _NOTHING}
+
+    def returned(self, value: object) -> Any:
+        """What is recorded of what the function returned or yielded."""
+        return _NOTHING if _RETURN in self._ignore else self._text(value)
+
+    def _named(self, args: _Args, kwargs: _Kwargs) -> dict[str, Any]:
+        given = args[self._skipped :]
+        named: dict[str, Any] = dict(zip(self._positional, given, strict=False))
+        if len(given) > len(self._positional):
+            named[self._rest] = list(given[len(self._positional) :])
+        named.update(kwargs)
+        return named
+
+    def _text(self, value: Any) -> Any:
+        if self._to_text is None or value is _NOTHING:
+            return value
+        try:
+            return self._to_text(value)
+        except Exception:  # noqa: BLE001 - the user's own code may raise anything
+            _diagnostics.refuse("to_text", "a function that makes text of any value", value)
+            return _NOTHING
+
+    def _refuse_unknown(self, names: set[Any]) -> None:
+        takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters.values())
+        unknown = names - self._parameters.keys()
+        if unknown and self._parameters and not takes_any:
+            raise TypeError(f"`{self.name}()` has no parameter {min(map(str, unknown))!r} to record or ignore.")
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _name(function: Callable[..., Any]) -> str:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _summary(function: Callable[..., Any]) -> str:
+    """The first paragraph of the docstring."""
+    return " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
+
+
+# --- recording its calls ---------------------------------------------------------------------------------------------
+
+
+def _applied(
+    decorate: Callable[[FunctionT], FunctionT], function: FunctionT | None
+) -> FunctionT | Callable[[FunctionT], FunctionT]:
+    """The decorated function, or the decorator when there is none yet."""
+    if function is None:
+        return functools.partial(_applied, decorate)  # type: ignore[return-value]  # with a function it returns one
+    method: Any = function
+    if isinstance(method, (staticmethod, classmethod)):
+        return type(method)(decorate(method.__func__))  # type: ignore[return-value, arg-type]  # of the same kind
+    if not callable(method) or isinstance(method, type):
+        raise TypeError(f"This decorates functions, got {function!r}.")
+    return decorate(function)
+
+
+class _Call:
+    """One call of a decorated function that is being recorded.
+
+    As a context manager it is the function's body, which a generator leaves and enters again: its context, and the
+    exception that ends it.
+    """
+
+    def __init__(self, signature: _Signature, recording: Recording[Any], pieces: Items | Pieces) -> None:
+        self._signature = signature
+        self._recording = recording
+        self._pieces = pieces
+        self._body = Resumed(recording._current_context())  # noqa: SLF001 - our own
+        self.iterates = False
+        self.cancelled: BaseException | None = None
+        """What asyncio throws at a `yield` when it cancels the closing of a generator that nobody iterates."""
+
+    def __enter__(self) -> None:
+        self._body.__enter__()
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._body.__exit__()
+        if error is None or (self.iterates and isinstance(error, (StopIteration, StopAsyncIteration))):
+            return
+        if error is self.cancelled:
+            self.abandoned()
+            return
+        self._answer(self._pieces.whole())
+        self._recording._end_block(error)  # noqa: SLF001 - our own
+
+    def yielded(self, item: object) -> None:
+        """Take an item on its way to the consumer."""
+        self._recording._first_piece()  # noqa: SLF001 - our own
+        self._pieces.add(item)
+
+    def returned(self, result: object) -> None:
+        """End it with what the function returned."""
+        self._answer(None if _is_pending(result) else result)
+        self._recording._end_block(None)  # noqa: SLF001 - our own
+
+    def finished(self, result: object) -> None:
+        """End it with what was yielded, else with what the generator returned."""
+        whole = self._pieces.whole()
+        self.returned(result if whole is None else whole)
+
+    def abandoned(self) -> None:
+        """End what nobody goes on iterating."""
+        self._recording._leave_partial("Not iterated to the end.")  # noqa: SLF001 - our own
+        self.finished(None)
+
+    def _answer(self, value: object) -> None:
+        if (told := self._signature.returned(value)) is not _NOTHING:
+            self._recording._answer(told)  # noqa: SLF001 - our own
+
+
+def _is_pending(result: object) -> bool:
+    """Whether it is something to be awaited or iterated that we cannot look into without taking it away."""
+    return any(hasattr(type(result), name) for name in ("__next__", "__anext__", "__await__"))
+
+
+_Begin = Callable[[_Args, _Kwargs], _Call]
+_Open = Callable[[_Args, _Kwargs], tuple[_Call, Any]]
+
+
+def _recorded(
+    function: FunctionT,
+    signature: _Signature,
+    start: Callable[[_Args, _Kwargs], Recording[Any]],
+    pieces: Callable[[], Items | Pieces],
+) -> FunctionT:
+    """The function, recorded: of the same kind as it is."""
+
+    def begin(args: _Args, kwargs: _Kwargs) -> _Call:
+        return _Call(signature, start(args, kwargs), pieces())
+
+    def begin_iterating(args: _Args, kwargs: _Kwargs) -> tuple[_Call, Any]:
+        call = begin(args, kwargs)
+        with call:
+            return call, function(*args, **kwargs)
+
+    body = function if inspect.isroutine(function) or isinstance(function, functools.partial) else function.__call__  # type: ignore[operator]  # callable it is
+    if inspect.iscoroutinefunction(body):
+        recorded = _coroutine_function(begin, function)
+    elif inspect.isgeneratorfunction(body):
+        recorded = _generator_function(begin_iterating)
+    elif inspect.isasyncgenfunction(body):
+        recorded = _async_generator_function(begin_iterating)
+    else:
+        recorded = _plain_function(begin, function)
+    return functools.wraps(function)(recorded)  # type: ignore[return-value]  # but for what `wraps` copies
+
+
+def _plain_function(begin: _Begin, function: Callable[..., Any]) -> Callable[..., Any]:
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        call = begin(args, kwargs)
+        with call:
+            result = function(*args, **kwargs)
+        if (later := _LATER.get(type(result))) is not None:
+            return later(call, result)
+        call.returned(result)
+        return result
+
+    return recorded
+
+
+def _coroutine_function(begin: _Begin, function: Callable[..., Any]) -> Callable[..., Any]:
+    async def recorded(*args: Any, **kwargs: Any) -> Any:
+        call = begin(args, kwargs)
+        with call:
+            result = await function(*args, **kwargs)
+        if (later := _LATER.get(type(result))) is not None:
+            return later(call, result)
+        call.returned(result)
+        return result
+
+    return recorded
+
+
+def _generator_function(begin: _Open) -> Callable[..., Generator[Any, Any, Any]]:
+    def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        call, generator = begin(args, kwargs)
+        call.iterates = True
+        try:
+            with call:
+                item = next(generator)
+            while True:
+                call.yielded(item)
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    with call:
+                        generator.close()
+                    call.abandoned()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - thrown in by the consumer
+                    with call:
+                        item = generator.throw(error)
+                else:
+                    with call:
+                        item = generator.send(sent)
+        except StopIteration as stop:
+            call.finished(stop.value)
+            return stop.value
+
+    return recorded
+
+
+def _async_generator_function(begin: _Open) -> Callable[..., AsyncGenerator[Any, Any]]:
+    async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        call, generator = begin(args, kwargs)
+        call.iterates = True
+        try:
+            with call:
+                item = await generator.__anext__()
+            while True:
+                call.yielded(item)
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    with call:
+                        await generator.aclose()
+                    call.abandoned()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - thrown in by the consumer
+                    from asyncio import CancelledError  # noqa: PLC0415 - too slow to import for those who need no loop
+
+                    call.cancelled = error if isinstance(error, CancelledError) else None
+                    with call:
+                        item = await generator.athrow(error)
+                else:
+                    with call:
+                        item = await generator.asend(sent)
+        except StopAsyncIteration:
+            call.finished(None)
+
+    return recorded
+
+
+async def _awaited(call: _Call, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    with call:
+        result = await coroutine
+    call.returned(result)
+    return result
+
+
+_LATER: dict[type, Callable[[_Call, Any], Any]] = {
+    CoroutineType: _awaited,
+    GeneratorType: lambda call, generator: _generator_function(lambda *_: (call, generator))(),
+    AsyncGeneratorType: lambda call, generator: _async_generator_function(lambda *_: (call, generator))(),
+}
+"""What a function may return instead of a value, and how the call goes on with it."""
