@@ -1240,7 +1240,7 @@ def record_everything(run_id):
     tc.metadata(cache="hit").error("stale")
     r.tool_call("save", "c-2")
     r.end()
-    tcc.run(f"{run_id}-failed").error("no route to host")
+    tcc.resume(tcc.run(f"{run_id}-failed").suspend()).error("no route to host")
     "".join(tcc.agent(name="support")(iter_words)())
     forgotten = [tcc.run(f"{run_id}-forgotten")]
     with warnings.catch_warnings():

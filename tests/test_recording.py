@@ -264,6 +264,7 @@ def test_the_tree_of_errors():
         "ConfigurationError": [ValueError, tcc.ContextCompanyError],
         "EndedError": [RuntimeError, tcc.ContextCompanyError],
         "IncompleteError": [ValueError, tcc.ContextCompanyError],
+        "TokenError": [ValueError, tcc.ContextCompanyError],
     }
 
 
@@ -288,6 +289,7 @@ def test_everything_after_the_end_raises(observatory):
         "metadata": (),
         "tags": (),
         "first_token": (),
+        "suspend": (),
     }
     for each in (run, step, call):
         own = [name for name in dir(each) if not name.startswith("_") and callable(getattr(each, name))]

@@ -35,6 +35,9 @@ NAMED = {
 }
 """Attributes that hold ids, and the word that stands for one: the first random run id becomes `<run 1>`."""
 
+TIMES = ("gen_ai.response.time_to_first_chunk", "tcc.run.waiting_time")
+"""Attributes that are different each time."""
+
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
@@ -122,7 +125,7 @@ def _attributes(attributes: dict[str, Any], names: dict[str, str]) -> dict[str, 
         if key in SHAPES:
             made[key] = json.loads(value)
             SHAPES[key](made[key])
-        elif key == "gen_ai.response.time_to_first_chunk":
+        elif key in TIMES:
             assert value > 0
             made[key] = "<seconds>"
         else:

@@ -7,12 +7,12 @@ from contextcompany._configure import FlushReport, configure, flush, shutdown, s
 from contextcompany._decorators import agent, llm, tool
 from contextcompany._feedback import submit_feedback
 from contextcompany._inherited import attributes
-from contextcompany._run import Run, current_run, run
+from contextcompany._run import Run, current_run, resume, run
 from contextcompany._send import send_run, send_step, send_tool_call
 from contextcompany._step import Step, current_step, step
 from contextcompany._tool_call import ToolCall, current_tool_call, tool_call
 from contextcompany._version import __version__
-from contextcompany.exceptions import ConfigurationError, ContextCompanyError, EndedError, IncompleteError
+from contextcompany.exceptions import ConfigurationError, ContextCompanyError, EndedError, IncompleteError, TokenError
 
 __all__ = [
     "ConfigurationError",
@@ -23,6 +23,7 @@ __all__ = [
     "ObservatorySpanProcessor",
     "Run",
     "Step",
+    "TokenError",
     "ToolCall",
     "__version__",
     "agent",
@@ -34,6 +35,7 @@ __all__ = [
     "flush",
     "llm",
     "observatory_exporter",
+    "resume",
     "run",
     "send_run",
     "send_step",

@@ -51,6 +51,7 @@ def configure(
     tracer_provider: TracerProvider | None = None,
     join_traces: bool | None = None,
     run_timeout: float | None = None,
+    signing_key: str | None = None,
     console: bool | None = None,
     debug: bool | None = None,
     allow_unsafe_base_url: bool | None = None,
@@ -70,6 +71,7 @@ def configure(
         join_traces: Make a run inside a foreign span that span's child instead of a root that links to it
             (`TCC_JOIN_TRACES`).
         run_timeout: Seconds after which a run that has not ended is ended as an error; 0 = never (`TCC_RUN_TIMEOUT`).
+        signing_key: Signs the tokens of suspended runs, so that `resume()` takes no other (`TCC_SIGNING_KEY`).
         console: Print each finished run as a tree to standard error (`TCC_CONSOLE`).
         debug: Log what is recorded and sent, without content (`TCC_DEBUG`).
         allow_unsafe_base_url: Send keys over plain http to hosts that are not this one

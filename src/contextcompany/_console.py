@@ -377,7 +377,14 @@ def _label(value: Recorded, terminal: _Terminal) -> str:
 
 
 def _duration(value: Recorded) -> str:
-    seconds = max(value.duration_s, 0.0)
+    waited = value.waiting_s if isinstance(value, RecordedRun) else None
+    if waited is None:
+        return _seconds(value.duration_s)
+    return f"{_seconds(value.duration_s - waited)} + {_seconds(waited)} waiting"
+
+
+def _seconds(seconds: float) -> str:
+    seconds = max(seconds, 0.0)
     if seconds < 0.00995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 59.95:

@@ -93,6 +93,8 @@ class RunData(Common):
     full_input: str | None = None
     response: Response | None = None
     full_output: str | None = None
+    waited: float | None = None
+    """Seconds it was suspended."""
 
 
 @dataclass(eq=False, repr=False)

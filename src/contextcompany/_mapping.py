@@ -27,8 +27,10 @@ __all__ = [
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
     "PARAMETERS",
+    "RESUMED_EVENT",
     "RUN_ENDED",
     "SHUTDOWN",
+    "SUSPENDED_EVENT",
     "TIMED_OUT",
     "TIMEOUT",
     "Attributes",
@@ -54,6 +56,8 @@ AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Seq
 Attributes = dict[str, AttributeValue]
 
 EVALUATION_EVENT = sc.EVENT_GEN_AI_EVALUATION_RESULT
+SUSPENDED_EVENT = sc.EVENT_TCC_RUN_SUSPENDED
+RESUMED_EVENT = sc.EVENT_TCC_RUN_RESUMED
 
 COLLECTED = sc.TccIncompleteReasonValues.COLLECTED
 SHUTDOWN = sc.TccIncompleteReasonValues.SHUTDOWN
@@ -150,6 +154,8 @@ def run_attributes(data: RunData) -> Attributes:
         attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if data.full_output is not None:
         attributes[sc.TCC_RUN_FULL_OUTPUT] = data.full_output
+    if data.waited is not None:
+        attributes[sc.TCC_RUN_WAITING_TIME] = data.waited
     if data.tags:
         attributes[sc.TCC_TAGS] = data.tags
     attributes.update(_agent(data))

@@ -146,6 +146,7 @@ class OTelPipeline:
     ) -> None:
         self.join_traces = settings.join_traces
         self.run_timeout = settings.run_timeout
+        self.signing_key = settings.signing_key
         self.delivery = delivery
         self.now = now
         self.new_id = new_id

@@ -164,6 +164,8 @@ class RecordedRun(_Recorded):
     """The raw output."""
     time_to_first_chunk: float | None = None
     """Seconds until the first piece of a streamed response."""
+    waiting_s: float | None = None
+    """Seconds it was suspended, which are a part of its duration."""
     feedback: tuple[RecordedFeedback, ...] = ()
     """What people thought of it."""
 
@@ -420,6 +422,7 @@ def _run(attributes: Mapping[str, object]) -> dict[str, Any]:
         "tags": tuple(_texts(attributes, sc.TCC_TAGS)),
         **_messages(attributes),
         "time_to_first_chunk": _number(attributes, sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK),
+        "waiting_s": _number(attributes, sc.TCC_RUN_WAITING_TIME),
         "full_input": _text(attributes, sc.TCC_RUN_FULL_INPUT),
         "full_output": _text(attributes, sc.TCC_RUN_FULL_OUTPUT),
     }

@@ -60,6 +60,9 @@ __all__ = ["Pipeline", "Place", "Recording", "Time", "place_for_child", "place_i
 Time = datetime | str | float
 """A moment: a `datetime` (naive ones are local time), ISO 8601 text, or seconds since the epoch."""
 
+SUSPENDED = "suspended"
+"""Stands for what ended a run that goes on elsewhere."""
+
 DataT = TypeVar("DataT", bound=Common)
 
 
@@ -68,6 +71,7 @@ class Pipeline(Protocol):
 
     join_traces: bool
     run_timeout: float | None
+    signing_key: str | None
 
     def now(self) -> int:
         """Nanoseconds since the epoch."""
@@ -249,9 +253,11 @@ class Recording(Generic[DataT]):
         start_time: Time | None,
         links: Sequence[Link] = (),
         identity: RunIdentity | None = None,
+        start_ns: int | None = None,
     ) -> None:
         """Start the span. When that fails for a reason of ours, the object still works and records nothing."""
-        start_ns = None if start_time is None else unix_ns(start_time)
+        if start_time is not None:
+            start_ns = unix_ns(start_time)
         self._start_ns = self._pipeline.now() if start_ns is None else start_ns
         self._outside = context
         self._span = INVALID_SPAN
@@ -291,6 +297,10 @@ class Recording(Generic[DataT]):
         """Whether it is still open. Raises if the caller ended it; if we did, what comes late is only counted."""
         if self._ended is None:
             return True
+        if self._ended == SUSPENDED:
+            raise EndedError(
+                f"This {self._noun} is suspended: `{call}` is not possible. `resume()` continues it from its token."
+            )
         if self._ended == "caller":
             raise EndedError(
                 f"This {self._noun} has already ended: `{call}` is not possible after `end()` or `error()`."

@@ -6,9 +6,18 @@ import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import INVALID_SPAN, Link, SpanKind, get_current_span, set_span_in_context
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    TraceFlags,
+    get_current_span,
+    set_span_in_context,
+)
 
-from contextcompany import _configure, _diagnostics, _mapping, _messages, _timeouts
+from contextcompany import _configure, _diagnostics, _mapping, _messages, _suspension, _timeouts
 from contextcompany._content import as_text, attribute_value
 from contextcompany._context import (
     RunContext,
@@ -21,19 +30,32 @@ from contextcompany._context import (
 from contextcompany._data import ERROR, PARTIAL, RunData, Scope, Status
 from contextcompany._feedback import submit_feedback
 from contextcompany._identity import run_identity
-from contextcompany._recording import AbsentRun, Recording, Time, find_run, open_runs, remember_elsewhere, shared_by
+from contextcompany._recording import (
+    SUSPENDED,
+    AbsentRun,
+    Recording,
+    Time,
+    find_run,
+    open_runs,
+    remember_elsewhere,
+    shared_by,
+    strays,
+)
 from contextcompany._step import Step
+from contextcompany._suspension import Ids, SavedEvent, Suspension
 from contextcompany._tool_call import ToolCall
+from contextcompany.exceptions import EndedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal
 
     from typing_extensions import Self
 
     from contextcompany._recording import Pipeline
+    from contextcompany._settings import Destination
 
-__all__ = ["Run", "current_run", "run"]
+__all__ = ["Run", "current_run", "resume", "run"]
 
 
 class Run(Recording[RunData]):
@@ -60,6 +82,8 @@ class Run(Recording[RunData]):
     """
 
     _noun: ClassVar[str] = "run"
+    _has_prompt = False
+    """Whether it had a prompt before it was suspended."""
 
     def __init__(
         self,
@@ -79,7 +103,6 @@ class Run(Recording[RunData]):
     ) -> None:
         pipeline = _configure.pipeline()
         super().__init__(pipeline, RunData(agent=_text(agent)))
-        self._children = {}
         outer = run_context()
         scope = _inherited(outer).told(
             run_id=as_text(run_id) or pipeline.new_id(),
@@ -95,17 +118,42 @@ class Run(Recording[RunData]):
         if metadata is not None:
             self.metadata(metadata)
         context, links = _around(pipeline)
-        self._start(
-            with_run_context(self._run, context),
-            SpanKind.INTERNAL,
-            _mapping.run_start_attributes,
-            start_time,
-            links=links,
-            identity=run_identity(scope.run_id),
-        )
+        self._open(context, _mapping.run_start_attributes, links, start_time=start_time)
+        self._watch(pipeline.run_timeout if timeout is None else timeout)
+
+    def _go_on(self, pipeline: Pipeline, saved: Suspension, destination: Destination | None) -> None:
+        """Begin as the run that was suspended."""
+        now = pipeline.now()
+        waited = saved.waited + max(now - saved.suspended_ns, 0) / 1e9
+        super().__init__(pipeline, RunData(agent=saved.agent, tags=saved.tags, status=saved.status, waited=waited))
+        self._has_prompt = saved.has_prompt
+        self._run = RunContext(saved.scope, {key: saved.attributes[key] for key in saved.shared}, destination)
+        outside = INVALID_SPAN if saved.parent is None else NonRecordingSpan(_remote(saved.parent))
+        context = set_span_in_context(outside, get_current())
+        links = [Link(_remote(ids)) for ids in saved.links]
+        self._open(context, lambda _, __: {**saved.attributes}, links, start_ns=saved.start_ns)
+        for event in (*saved.events, SavedEvent(_mapping.RESUMED_EVENT, now, {})):
+            self._span.add_event(event.name, event.attributes, event.time_ns)
+        self._watch(pipeline.run_timeout)
+
+    def _open(
+        self,
+        context: Context,
+        describe: Callable[[_mapping.Attributes, RunData], _mapping.Attributes],
+        links: Sequence[Link],
+        *,
+        start_time: Time | None = None,
+        start_ns: int | None = None,
+    ) -> None:
+        """Start the span, and let others find the run."""
+        self._children = {}
+        context = with_run_context(self._run, context)
+        identity = run_identity(self.run_id)
+        self._start(context, SpanKind.INTERNAL, describe, start_time, links, identity, start_ns)
         self._context = super()._inside
-        open_runs[scope.run_id] = weakref.ref(self)
-        seconds = pipeline.run_timeout if timeout is None else timeout
+        open_runs[self.run_id] = weakref.ref(self)
+
+    def _watch(self, seconds: float | None) -> None:
         if seconds is not None:
             _timeouts.watch(self, seconds)
 
@@ -185,6 +233,61 @@ class Run(Recording[RunData]):
         """Record what somebody thought of this run, before or after its end. See `submit_feedback`."""
         return submit_feedback(self.run_id, score, text, name=name, value=value, run=self)
 
+    def suspend(self) -> str:
+        """Stop here, to go on later: the text from which `resume()` continues this run, in any process, on any day.
+
+        For an agent that waits for a person. The run does not end: its span is sent when the resumed run ends, and what
+        is missing until then is in a log record that is sent now. This object cannot be used any more, and leaving its
+        `with` block does nothing. Steps and tool calls that are open stay open.
+
+        The text is JSON. It holds what the run carries, prompt and metadata included, and no API key. It is signed when
+        `signing_key` is configured.
+
+        Raises:
+            EndedError: (a `RuntimeError`) it ended before, or is suspended already.
+        """
+        self._check("suspend()")
+        with self._ending:
+            if self._ended is not None:
+                raise EndedError("This run has ended: `suspend()` is not possible any more.")
+            self._ended = SUSPENDED
+        self._forget()
+        for child in list((self._children or {}).values()):
+            child._children = None  # noqa: SLF001 - steps and tool calls are ours
+            strays.add(child)
+        saved = self._saved()
+        try:
+            self._pipeline.emit(_mapping.SUSPENDED_EVENT, saved.attributes, self._inside, self._run.destination)
+        except Exception:  # noqa: BLE001 - the one place where suspending fails towards the user
+            _diagnostics.internal_error("suspending a run")
+        return _suspension.write_token(saved, self._pipeline.signing_key)
+
+    def _saved(self) -> Suspension:
+        """What it is now."""
+        data, span, now = self._data, self._span, self._pipeline.now()
+        # Spans of the SDK and ours have these, but not one that is not recorded.
+        parent: SpanContext | None = getattr(span, "parent", None)
+        links: Sequence[Link] = getattr(span, "links", ())
+        events: Sequence[Any] = getattr(span, "events", ())
+        return Suspension(
+            scope=self._run.scope,
+            start_ns=self._start_ns,
+            suspended_ns=now,
+            waited=data.waited or 0.0,
+            agent=data.agent,
+            tags=data.tags,
+            status=data.status,
+            has_prompt=self._missing() is None,
+            attributes={**getattr(span, "attributes", {}), **self._attributes()},
+            shared=list(self._run.shared),
+            parent=parent and Ids(parent.trace_id, parent.span_id),
+            links=[Ids(link.context.trace_id, link.context.span_id) for link in links],
+            events=[
+                *(SavedEvent(event.name, event.timestamp, dict(event.attributes or {})) for event in events),
+                SavedEvent(_mapping.SUSPENDED_EVENT, now, {}),
+            ],
+        )
+
     @property
     def _inside(self) -> Context:
         return self._context
@@ -194,7 +297,7 @@ class Run(Recording[RunData]):
             self._data.response = _messages.response(value)
 
     def _missing(self) -> str | None:
-        if self._data.prompt is not None:
+        if self._data.prompt is not None or self._has_prompt:
             return None
         return "A run needs a prompt before `end()`: call `prompt()` first, or `error()` to record that it failed."
 
@@ -205,14 +308,18 @@ class Run(Recording[RunData]):
         return _mapping.run_attributes(self._data)
 
     def _before_end(self) -> None:
+        self._forget()
+        if self._children:
+            self._end_children(list(self._children.values()))
+
+    def _forget(self) -> None:
+        """Let nobody find it by its id any more, unless its span is elsewhere."""
         reference = open_runs.get(self.run_id)
         if reference is not None and reference() in (self, None):
             open_runs.pop(self.run_id, None)
         span = self._span.get_span_context()
         if span.is_valid and span.trace_id != run_identity(self.run_id).trace_id:
             remember_elsewhere(self.run_id, AbsentRun(self._run, span))
-        if self._children:
-            self._end_children(list(self._children.values()))
 
     def _end_children(self, children: list[Recording[Any]]) -> None:
         failed = self._data.status.code == ERROR
@@ -234,6 +341,32 @@ run = Run
 """Start a run. The same as the class."""
 
 
+def resume(token: str, *, api_key: str | None = None, tcc_url: str | None = None) -> Run:
+    """Continue a suspended run: same id, same trace, same start, with all that it carried.
+
+    The time in between is recorded as `tcc.run.waiting_time`, with events at both ends. May be called in another
+    process and on another machine. Called again while the run is open in this process, it gives the same object;
+    elsewhere nothing can tell, and a run that is resumed twice is sent twice.
+
+    Args:
+        token: What `Run.suspend()` gave.
+        api_key: Sends the run, and what is in it from now on, with this key. The token holds none.
+        tcc_url: Sends it to this URL.
+
+    Raises:
+        TokenError: (a `ValueError`) it is no such token, or not signed with the `signing_key` that is configured.
+    """
+    pipeline = _configure.pipeline()
+    saved = _suspension.read_token(token, pipeline.signing_key)
+    resumed = find_run(saved.scope.run_id)
+    if isinstance(resumed, Run):
+        return resumed
+    destination = pipeline.destination(api_key, tcc_url)
+    run = Run.__new__(Run)
+    run._go_on(pipeline, saved, destination)  # noqa: SLF001 - our own
+    return run
+
+
 def current_run() -> Run | None:
     """The run that is current here: the one of the innermost `with` block, of its step or of its tool call."""
     inside = run_context()
@@ -250,6 +383,10 @@ def _around(pipeline: Pipeline) -> tuple[Context, Sequence[Link]]:
     if not foreign.is_valid:
         return context, ()
     return set_span_in_context(INVALID_SPAN, context), (Link(foreign),)
+
+
+def _remote(ids: Ids) -> SpanContext:
+    return SpanContext(ids.trace_id, ids.span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 def _inherited(outer: RunContext | None) -> Scope:

@@ -42,6 +42,7 @@ class Settings:
     join_traces: bool = False
     debug: bool = False
     run_timeout: float | None = None
+    signing_key: str | None = field(default=None, repr=False)
     allow_unsafe_base_url: bool = False
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """For each field "argument", the name of the environment variable, or "default"."""
@@ -263,6 +264,14 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _secret(name: str, value: object) -> str:
+    """Text that no message shows."""
+    try:
+        return _text(name, value)
+    except ConfigurationError:
+        raise ConfigurationError(f"`{name}` must be valid Unicode text (its value is not shown).") from None
+
+
 _UNSAFE_IN_HEADER: Final = re.compile(r"[^\x20-\x7e\xa0-\xff]")
 
 
@@ -381,6 +390,7 @@ SETTINGS: Final = (
     Setting("join_traces", "TCC_JOIN_TRACES", _flag, "Make a run the child of a foreign span around it."),
     Setting("debug", "TCC_DEBUG", _flag, "Log what is recorded and sent, without content."),
     Setting("run_timeout", "TCC_RUN_TIMEOUT", _seconds, "Seconds after which an open run is ended as an error."),
+    Setting("signing_key", "TCC_SIGNING_KEY", _secret, "Signs the tokens of suspended runs."),
     Setting(
         "allow_unsafe_base_url",
         "TCC_ALLOW_UNSAFE_BASE_URL",

@@ -78,6 +78,24 @@ class RecordedSpan(Span):
         self.destination = destination
         self._owner = owner
 
+    # -- what was recorded so far, under the names that the SDK's spans have for it ----------------------------------
+
+    @property
+    def attributes(self) -> Mapping[str, AnyValue]:
+        return self._attributes
+
+    @property
+    def events(self) -> Sequence[Event]:
+        return self._events
+
+    @property
+    def links(self) -> Sequence[Link]:
+        return self._links
+
+    @property
+    def parent(self) -> SpanContext | None:
+        return self._parent
+
     # -- OpenTelemetry's API ---------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:

@@ -3,12 +3,13 @@
 ContextCompanyError
 ├── ConfigurationError (also a ValueError)
 ├── IncompleteError (also a ValueError)
-└── EndedError (also a RuntimeError)
+├── EndedError (also a RuntimeError)
+└── TokenError (also a ValueError)
 
 Nothing else of ours is raised while recording: what goes wrong there is logged and counted.
 """
 
-__all__ = ["ConfigurationError", "ContextCompanyError", "EndedError", "IncompleteError"]
+__all__ = ["ConfigurationError", "ContextCompanyError", "EndedError", "IncompleteError", "TokenError"]
 
 
 class ContextCompanyError(Exception):
@@ -35,5 +36,14 @@ class IncompleteError(ContextCompanyError, ValueError):
 class EndedError(ContextCompanyError, RuntimeError):
     """A call came too late.
 
-    Raised by every method of a run, step or tool call on which `.end()` or `.error()` was already called.
+    Raised by every method of a run, step or tool call on which `.end()` or `.error()` was already called, and of a run
+    on which `.suspend()` was.
+    """
+
+
+class TokenError(ContextCompanyError, ValueError):
+    """A suspended run cannot be continued.
+
+    Raised by `resume()` when the text is no token of `Run.suspend()`, is of another version, or is not signed with the
+    `signing_key` that is configured. The message never contains the token.
     """

@@ -14,6 +14,8 @@ __all__ = [
     "EVENT_GEN_AI_SYSTEM_MESSAGE",
     "EVENT_GEN_AI_TOOL_MESSAGE",
     "EVENT_GEN_AI_USER_MESSAGE",
+    "EVENT_TCC_RUN_RESUMED",
+    "EVENT_TCC_RUN_SUSPENDED",
     "EXCEPTION_MESSAGE",
     "EXCEPTION_STACKTRACE",
     "EXCEPTION_TYPE",
@@ -98,6 +100,7 @@ __all__ = [
     "TCC_RUN_FULL_INPUT",
     "TCC_RUN_FULL_OUTPUT",
     "TCC_RUN_ID",
+    "TCC_RUN_WAITING_TIME",
     "TCC_SESSION_ID",
     "TCC_STATUS_CODE",
     "TCC_STATUS_MESSAGE",
@@ -143,6 +146,14 @@ EVENT_GEN_AI_TOOL_MESSAGE: Final = "gen_ai.tool.message"
 
 EVENT_GEN_AI_USER_MESSAGE: Final = "gen_ai.user.message"
 """Something that a person said."""
+
+EVENT_TCC_RUN_RESUMED: Final = "tcc.run.resumed"
+"""A suspended run went on. It is an event of the run's span, without attributes."""
+
+EVENT_TCC_RUN_SUSPENDED: Final = "tcc.run.suspended"
+"""A run was suspended. A log record at that moment, with these attributes and whatever else the span of a run
+carries, in the run's trace, whose parent is the run's span; and an event of that span, without attributes.
+"""
 
 EXCEPTION_MESSAGE: Final = "exception.message"
 """What the exception says."""
@@ -389,6 +400,11 @@ TCC_RUN_FULL_OUTPUT: Final = "tcc.run.full_output"
 
 TCC_RUN_ID: Final = "tcc.runId"
 """The run that this belongs to."""
+
+TCC_RUN_WAITING_TIME: Final = "tcc.run.waiting_time"
+"""Seconds that the run was suspended, waiting for a person or another process. They are a part of the span's
+duration, not of what the agent took.
+"""
 
 TCC_SESSION_ID: Final = "tcc.sessionId"
 """The session that the run belongs to; the same as `gen_ai.conversation.id`."""
