@@ -580,24 +580,29 @@ def follows_into_a_thread():
     return seen == [r]
 
 
-def test_beside_opentelemetrys_own_instrumentation(spans):
-    """Both may be on, in either order, and either may go first."""
-    instrumentation = pytest.importorskip("opentelemetry.instrumentation.threading")
-    original = threading.Thread.start
-    theirs = instrumentation.ThreadingInstrumentor()
-    for first, last in ((False, True), (True, False)):
-        tcc.configure(propagate_threads=first)
-        theirs.instrument()
-        tcc.configure(propagate_threads=True)
-        assert follows_into_a_thread()
-        if last:
-            theirs.uninstrument()
-            assert follows_into_a_thread()
-        tcc.configure(propagate_threads=False)
-        theirs.uninstrument()
-        assert not follows_into_a_thread()
+@pytest.mark.parametrize("ours_first", [False, True])
+def test_beside_opentelemetrys_own_instrumentation(receiver, caplog, ours_first):
+    """Both may be on, whichever comes first, and both can be undone."""
+    theirs = pytest.importorskip("opentelemetry.instrumentation.threading").ThreadingInstrumentor()
+    originals = threading.Thread.start, threading.Thread.run, ThreadPoolExecutor.submit
+    on = [lambda: tcc.configure(propagate_threads=True), theirs.instrument]
+    off = [lambda: tcc.configure(propagate_threads=False), theirs.uninstrument]
+    for switch in on if ours_first else reversed(on):
+        switch()
+    tcc.configure(url=receiver.url)
+    with tcc.run():
+        PatchedPool().start()
+        made = patched_thread()
+        made.start()
+        made.join()
+    for switch in (*off, off[0]):
+        switch()
 
-    assert threading.Thread.start is original
+    assert (threading.Thread.start, threading.Thread.run, ThreadPoolExecutor.submit) == originals
+    assert tcc.flush(5) == (3, 0, {})
+    run = next(span for span in receiver.spans() if not span.parent_id)
+    assert [span.parent_id for span in receiver.spans() if span is not run] == [run.span_id] * 2
+    assert "detach" not in caplog.text
 
 
 def test_a_thread_that_cannot_start():
@@ -838,6 +843,7 @@ HANGING = """
     from contextcompany import _propagation, _pipeline
     _propagation._TASK_FLUSH_S = 0.2
     _pipeline.EXIT_TIMEOUT_S = 0.2
+    _pipeline.OTelPipeline.shutdown.__defaults__ = (0.2,)
 
     def work(_):
         tcc.run().prompt("p").end()
@@ -858,7 +864,7 @@ def test_a_receiver_that_hangs_holds_up_one_task(receiver):
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         printed = run_program(HANGING, TCC_URL=f"http://127.0.0.1:{hanging.getsockname()[1]}")
 
-    assert "1 spans or events could not be sent before the process ended." in printed.err
+    assert "1 spans or events could not be sent before the" in printed.err
 
 
 def test_what_cannot_be_pickled_is_said(receiver, caplog):

@@ -1,4 +1,4 @@
-"""How a process ends: children of `multiprocessing` leave without `atexit`, and some of them by a signal."""
+"""How a process ends: children of `multiprocessing` leave without `atexit`, and some by a signal."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ _is_registered = False
 def before_child_exit(callback: Callable[[], None]) -> None:
     """Call `callback` as the last thing when a child of `multiprocessing` ends: this process, or any it forks.
 
-    A child runs the finalizers of `multiprocessing.util` and then leaves by `os._exit`. It forgets all finalizers when
-    it starts, and calls what is registered to be called after a fork next, so that registers the finalizer.
+    A child runs the finalizers of `multiprocessing.util` and then leaves by `os._exit`; `atexit` too from Python 3.13
+    on, but only what the child has registered itself. It forgets all finalizers when it starts, and calls what is
+    registered to be called after a fork next, so that registers the finalizer.
     """
     global _callback  # noqa: PLW0603 - there is one process
     _callback = callback
