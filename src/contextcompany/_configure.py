@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from contextcompany import _diagnostics
+from contextcompany import _diagnostics, _processes
 from contextcompany._recording import end_open_runs
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def configure(
     service_name: str | None = None,
     tracer_provider: TracerProvider | None = None,
     join_traces: bool | None = None,
+    propagate_threads: bool | None = None,
     run_timeout: float | None = None,
     signing_key: str | None = None,
     console: bool | None = None,
@@ -70,6 +72,9 @@ def configure(
         tracer_provider: Record through this provider, to wherever its processors send, instead of a private one.
         join_traces: Make a run inside a foreign span that span's child instead of a root that links to it
             (`TCC_JOIN_TRACES`).
+        propagate_threads: Let context follow into threads and the tasks of thread pools by itself, by patching
+            `threading.Thread.start` and `ThreadPoolExecutor.submit`; `False`, and `shutdown()`, undo that
+            (`TCC_PROPAGATE_THREADS`).
         run_timeout: Seconds after which a run that has not ended is ended as an error; 0 = never (`TCC_RUN_TIMEOUT`).
         signing_key: Signs the tokens of suspended runs, so that `resume()` takes no other (`TCC_SIGNING_KEY`).
         console: Print each finished run as a tree to standard error (`TCC_CONSOLE`).
@@ -95,6 +100,15 @@ def configure(
 def configured() -> dict[str, object]:
     """The settings that `configure()` was given, but for the provider."""
     return {name: value for name, value in _explicit.items() if name != "tracer_provider"}
+
+
+def adopt(settings: Mapping[str, object]) -> None:
+    """Take over what `configure()` was given in a parent process, unless this process is configured itself."""
+    if _explicit or _built is not None:
+        return
+    with _building:
+        if not _explicit and _built is None:
+            _explicit.update(settings)
 
 
 def pipeline() -> Pipeline:
@@ -179,6 +193,16 @@ def _at_exit() -> None:
     built = _built
     if built is not None:
         built.shutdown()
+
+
+def _before_child_exit() -> None:
+    end_open_runs()
+    pipelines = sys.modules.get("contextcompany._pipeline")
+    if pipelines is not None:
+        pipelines.flush_before_exit(_built)
+
+
+_processes.before_child_exit(_before_child_exit)
 
 
 def reset_for_tests() -> None:

@@ -100,6 +100,8 @@ class Delivery:
 
     def flush(self, timeout: float) -> tuple[int, int]:
         """Send what waits, in a thread of its own because the stock processors ignore time-outs."""
+        if not self._tally.waiting or self._closing.is_set():
+            return self._tally.delivered, self._tally.waiting
         worker = threading.Thread(target=self._flush, name="contextcompany-flush", daemon=True)
         try:
             worker.start()

@@ -23,6 +23,7 @@ from contextcompany._data import (
 from contextcompany._redaction import without_secrets
 
 __all__ = [
+    "BAGGAGE_KEYS",
     "COLLECTED",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
@@ -34,6 +35,7 @@ __all__ = [
     "TIMED_OUT",
     "TIMEOUT",
     "Attributes",
+    "baggage_entries",
     "belongs_to_run",
     "evaluation_attributes",
     "exception_attributes",
@@ -43,6 +45,7 @@ __all__ = [
     "run_name",
     "run_start_attributes",
     "scope_attributes",
+    "scope_of_baggage",
     "speaks_genai",
     "step_attributes",
     "step_name",
@@ -93,6 +96,21 @@ def layer_attributes(
     if org_id is not None:
         attributes[sc.TCC_ORG_ID] = clean_text(org_id)
     return {**attributes, **_metadata(metadata)}
+
+
+BAGGAGE_KEYS = (sc.TCC_RUN_ID, sc.TCC_SESSION_ID)
+"""What of a scope travels between services, in W3C baggage under the names of the attributes."""
+
+
+def baggage_entries(scope: Scope) -> dict[str, str]:
+    entries = zip(BAGGAGE_KEYS, (scope.run_id, scope.session_id), strict=True)
+    return {key: clean_text(value) for key, value in entries if value}
+
+
+def scope_of_baggage(entries: Mapping[str, object]) -> Scope | None:
+    """The scope that `baggage_entries` were made of; `None` without a run id."""
+    run_id, session_id = (as_text(entries.get(key) or "") for key in BAGGAGE_KEYS)
+    return Scope(run_id, session_id or None) if run_id else None
 
 
 # --- names: `{operation} {target}`, or the bare operation when the target is unknown ---------------------------------

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, ProxyTracer, StatusCode, TracerProvider
 
-from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings
+from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings, _threads
 from contextcompany._console import Console
 from contextcompany._context import run_context, shared_attributes
 from contextcompany._data import ERROR, Status
@@ -42,7 +42,14 @@ if TYPE_CHECKING:
     from contextcompany._mapping import Attributes
     from contextcompany._settings import Destination, Settings
 
-__all__ = ["OTelPipeline", "ObservatorySpanProcessor", "build", "build_or_disable", "observatory_exporter"]
+__all__ = [
+    "OTelPipeline",
+    "ObservatorySpanProcessor",
+    "build",
+    "build_or_disable",
+    "flush_before_exit",
+    "observatory_exporter",
+]
 
 _SCOPE = "contextcompany"
 _NO_LIMITS = LogRecordLimits(*[2**31 - 1] * 4)
@@ -64,6 +71,7 @@ def build(explicit: Mapping[str, object], environ: Mapping[str, str], previous: 
     settings = _settings.resolve(given, environ)
     default = _settings.destination(settings, environ)
     if environ.get(OTEL_SDK_DISABLED, "").strip().lower() == "true":
+        _threads.patch(False)
         return _nothing("disabled", "OpenTelemetry is disabled in this process", environ)
     if settings.debug:
         _log_to_stderr()
@@ -74,6 +82,7 @@ def build(explicit: Mapping[str, object], environ: Mapping[str, str], previous: 
         delivery = Delivery(default)
     delivery.announce_absence = not settings.console
     _pricing.preload()
+    _threads.patch(settings.propagate_threads)
     _diagnostics.LOGGER.debug("Sending to %r.", default)
     return OTelPipeline(settings, environ, delivery, provider=provider)
 
@@ -227,13 +236,12 @@ class OTelPipeline:
         """Send what waits, in span processors of ours too; how much was delivered so far, and how much is left."""
         deadline = time.monotonic() + timeout
         delivered, waiting = self.delivery.flush(timeout)
-        for processor in list(_processors):
-            more, left = processor.flush(max(deadline - time.monotonic(), 0))
-            delivered, waiting = delivered + more, waiting + left
-        return delivered, waiting
+        more, left = _flush_processors(max(deadline - time.monotonic(), 0))
+        return delivered + more, waiting + left
 
     def shutdown(self, timeout: float = EXIT_TIMEOUT_S) -> None:
-        """Send what waits, for at most `timeout` seconds, and stop the threads."""
+        """Send what waits, for at most `timeout` seconds, and stop the threads. Undoes patches."""
+        _threads.patch(False)
         if isinstance(self.delivery, Delivery):
             self.delivery.shutdown(timeout)
 
@@ -349,6 +357,22 @@ class ObservatorySpanProcessor(SpanProcessor):
 
 _processors: weakref.WeakSet[ObservatorySpanProcessor] = weakref.WeakSet()
 """Those that are in use, for `flush()`."""
+
+
+def _flush_processors(timeout: float) -> tuple[int, int]:
+    deadline = time.monotonic() + timeout
+    delivered = waiting = 0
+    for processor in list(_processors):
+        more, left = processor.flush(max(deadline - time.monotonic(), 0))
+        delivered, waiting = delivered + more, waiting + left
+    return delivered, waiting
+
+
+def flush_before_exit(pipeline: OTelPipeline | None) -> None:
+    """Send what waits, for at most `EXIT_TIMEOUT_S`, in a process that ends without `atexit`."""
+    _, left = _flush_processors(EXIT_TIMEOUT_S) if pipeline is None else pipeline.flush(EXIT_TIMEOUT_S)
+    if left:
+        _diagnostics.warn("not_sent", "%d spans or events could not be sent before the process ended.", left)
 
 
 class _Nowhere:

@@ -305,6 +305,12 @@ class Recording(Generic[DataT]):
             raise EndedError(
                 f"This {self._noun} has already ended: `{call}` is not possible after `end()` or `error()`."
             )
+        if self._ended == _IN_PARENT:
+            _diagnostics.count("forked")
+            _diagnostics.warn(
+                "forked", "`%s`: the parent of this process has the %s open; it is not recorded.", call, self._noun
+            )
+            return False
         _diagnostics.count("late")
         _diagnostics.warn(
             "late", "`%s` came after the %s was ended with its run; it is not recorded.", call, self._noun
@@ -397,6 +403,9 @@ open_runs: dict[str, weakref.ref[Recording[Any]]] = {}
 strays: weakref.WeakSet[Recording[Any]] = weakref.WeakSet()
 """Steps and tool calls of runs that are not open in this process; most have ended."""
 
+_IN_PARENT = "parent"
+"""What stands for the end of what was open at a fork, in the child: it is the parent's to change and to end."""
+
 _LEFT_OPEN = Status(ERROR, "Recording was shut down before it ended.")
 
 _MAX_ELSEWHERE = 1000
@@ -423,6 +432,23 @@ def end_open_runs() -> None:
             stray._close(SHUTDOWN, _LEFT_OPEN)  # noqa: SLF001 - our own
 
 
+def _forked() -> None:
+    """In a forked child: let go of what the parent has open.
+
+    What is recorded in it here is this process's own, to be ended when it ends.
+    """
+    runs = [run for reference in open_runs.values() if (run := reference()) is not None]
+    for outer in (*runs, *strays):
+        for recording in (outer, *(outer._children or {}).values()):  # noqa: SLF001 - our own
+            recording._ended = recording._ended or _IN_PARENT  # noqa: SLF001 - our own
+            recording._ending = threading.Lock()  # noqa: SLF001 - another thread of the parent may have held it
+            recording._children = None  # noqa: SLF001 - our own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 def find_run(run_id: str) -> Recording[Any] | None:
     """The run of that id, if it is open in this process."""
     reference = open_runs.get(run_id)
@@ -437,15 +463,27 @@ class AbsentRun:
     def __init__(self, run: RunContext, span: SpanContext) -> None:
         self._run = run
         self._children = None
-        self._inside = with_run_context(run, set_span_in_context(NonRecordingSpan(span), get_current()))
+        self._span = NonRecordingSpan(span)
+
+    @property
+    def _inside(self) -> Context:
+        # Made when asked for: a context may hold whole runs, and these are kept for long.
+        return with_run_context(self._run, set_span_in_context(self._span, get_current()))
 
 
 def _found_by_id(run_id: str) -> AbsentRun:
-    """A run of which all we know is its id."""
-    scope = Scope(run_id=run_id)
+    """A run of which all we know is its id, and what came with the current context if that is inside of it."""
+    ambient = run_context()
+    if ambient is None or ambient.scope.run_id != run_id:
+        scope = Scope(run_id=run_id)
+        ambient = RunContext(scope, shared_by(scope), None)
+    return AbsentRun(ambient, run_span(run_id))
+
+
+def run_span(run_id: str) -> SpanContext:
+    """The span of the run of that id, unless that is inside another trace."""
     trace_id, span_id = run_identity(run_id)
-    span = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    return AbsentRun(RunContext(scope, shared_by(scope), None), span)
+    return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 def shared_by(scope: Scope, inherited: Attributes | None = None) -> Attributes:

@@ -40,6 +40,7 @@ class Settings:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     console: bool = False
     join_traces: bool = False
+    propagate_threads: bool = False
     debug: bool = False
     run_timeout: float | None = None
     signing_key: str | None = field(default=None, repr=False)
@@ -388,6 +389,9 @@ SETTINGS: Final = (
     Setting("headers", None, _headers, "Extra HTTP headers for every request."),
     Setting("console", "TCC_CONSOLE", _flag, "Print each finished run to the terminal."),
     Setting("join_traces", "TCC_JOIN_TRACES", _flag, "Make a run the child of a foreign span around it."),
+    Setting(
+        "propagate_threads", "TCC_PROPAGATE_THREADS", _flag, "Let context follow into threads by itself (patches them)."
+    ),
     Setting("debug", "TCC_DEBUG", _flag, "Log what is recorded and sent, without content."),
     Setting("run_timeout", "TCC_RUN_TIMEOUT", _seconds, "Seconds after which an open run is ended as an error."),
     Setting("signing_key", "TCC_SIGNING_KEY", _secret, "Signs the tokens of suspended runs."),

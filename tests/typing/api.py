@@ -1,5 +1,7 @@
 """What users write, checked by mypy and never run."""
 
+import asyncio
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -76,3 +78,29 @@ TracerProvider().add_span_processor(tcc.ObservatorySpanProcessor(all_spans=True)
 with capture(deterministic=True) as captured:
     assert_type(captured, Capture)
     assert_type(captured.run, RecordedRun)
+
+
+def double(number: int, *, times: int = 2) -> float:
+    return float(number * times)
+
+
+async def ask(question: str) -> str:
+    return question
+
+
+job = tcc.propagate(double)
+assert_type(job(1, times=3), float)
+job("1")  # type: ignore[arg-type]
+ask_again = tcc.propagate(ask)
+assert_type(asyncio.run(ask_again("why?")), str)
+with tcc.PropagatingExecutor(ThreadPoolExecutor()) as pool:
+    assert_type(pool, tcc.PropagatingExecutor)
+    assert_type(pool.submit(double, 1, times=3), Future[float])
+    pool.submit(double)  # type: ignore[call-arg]
+    assert_type(list(pool.map(double, [1, 2], timeout=1)), list[float])
+asyncio.new_event_loop().run_in_executor(pool, double, 1)
+assert_type(tcc.inject({"accept": "*/*"}), dict[str, str])
+with tcc.extract({"traceparent": "…"}) as callers_run_id:
+    assert_type(callers_run_id, str | None)
+with tcc.extract([(b"traceparent", b"\xff")]), tcc.extract(None):
+    pass

@@ -1,0 +1,65 @@
+"""How a process ends: children of `multiprocessing` leave without `atexit`, and some by a signal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["before_child_exit", "may_be_terminated"]
+
+# `multiprocessing` is looked up rather than imported: a process that is not its child, and has none, does not need it.
+
+_LAST = -100
+"""Finalizers run from high to low; `multiprocessing` itself uses -5 to 15."""
+
+
+class _Anchor:
+    """What `register_after_fork` holds on to weakly."""
+
+
+_anchor = _Anchor()
+_callback: Callable[[], None] | None = None
+_is_registered = False
+
+
+def before_child_exit(callback: Callable[[], None]) -> None:
+    """Call `callback` as the last thing when a child of `multiprocessing` ends: this process, or any it forks.
+
+    A child runs the finalizers of `multiprocessing.util` and then leaves by `os._exit`; `atexit` too from Python 3.13
+    on, but only what the child has registered itself. It forgets all finalizers when it starts, and calls what is
+    registered to be called after a fork next, so that registers the finalizer.
+    """
+    global _callback  # noqa: PLW0603 - there is one process
+    _callback = callback
+    _register()
+
+
+def may_be_terminated() -> bool:
+    """Whether this process is a daemonic child, as in `multiprocessing.Pool`: its parent ends it by SIGTERM."""
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and bool(process.current_process().daemon)
+
+
+def _register() -> None:
+    global _is_registered  # noqa: PLW0603 - what is registered stays so in forked children
+    util = sys.modules.get("multiprocessing.util")
+    if util is None:
+        return
+    if not _is_registered:
+        util.register_after_fork(_anchor, _add_finalizer)
+        _is_registered = True
+    if sys.modules["multiprocessing.process"].parent_process() is not None:
+        _add_finalizer()
+
+
+def _add_finalizer(_: object = None) -> None:
+    if _callback is not None:
+        sys.modules["multiprocessing.util"].Finalize(None, _callback, exitpriority=_LAST)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_register)  # `multiprocessing` may have been imported since
