@@ -50,18 +50,15 @@ def agent(question: str) -> str:
 
 
 def ask_model(run: tcc.Run, messages: list) -> dict:
-    step = run.step(model=MODEL).prompt(messages).tool_definitions(TOOLS)
+    request = {"model": MODEL, "messages": messages, "tools": TOOLS}
+    step = run.step(model=MODEL).prompt(request)
     try:
-        answer = complete({"model": MODEL, "messages": messages, "tools": TOOLS})
+        answer = complete(request)
     except Exception as error:
         step.error(str(error))
         raise
-    choice, usage = answer["choices"][0], answer["usage"]
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-    step.response(choice["message"]).model(used=answer["model"]).finish_reason(choice["finish_reason"])
-    step.tokens(uncached=usage["prompt_tokens"] - cached, cached=cached, completion=usage["completion_tokens"])
-    step.end()
-    return choice["message"]
+    step.response(answer).end()
+    return answer["choices"][0]["message"]
 
 
 def use_tool(run: tcc.Run, call: dict) -> dict:

@@ -75,15 +75,13 @@ def run_agent(agent: Agent, question: str) -> str:
 
 
 def ask_model(run: tcc.Run, messages: list, tools: list) -> litellm.Message:
-    """One LLM call is one step."""
+    """One LLM call is one step. Model, tokens and all the rest are in the request and the response."""
+    request = {"model": MODEL, "messages": messages, "tools": tools}
     with run.step(model=MODEL) as step:
-        step.prompt(messages).tool_definitions(tools)
-        answer = litellm.completion(model=MODEL, messages=messages, tools=tools, **ENDPOINT)
-        choice, usage = answer.choices[0], answer.usage
-        cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
-        step.response(answer).model(used=answer.model).finish_reason(choice.finish_reason)
-        step.tokens(uncached=usage.prompt_tokens - cached, cached=cached, completion=usage.completion_tokens)
-    return choice.message
+        step.prompt(request)
+        answer = litellm.completion(**request, **ENDPOINT)
+        step.response(answer)
+    return answer.choices[0].message
 
 
 def use_tool(run: tcc.Run, agent: Agent, call: litellm.ChatCompletionMessageToolCall) -> dict:

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 from fake_llm import Answer, FakeLLM, ToolCall, Usage
+from programs import run_program
 
 # No model of this name exists, so none is ever deprecated: that is a warning, and those are errors here.
 CLAUDE = "claude-answers-1"
@@ -471,15 +469,7 @@ def test_litellm_understands_both_apis(fake):
     """Plain and streamed, sync and async, LiteLLM sees the same text, tool calls and usage."""
     fake.then(lambda _: FULL)
 
-    program = subprocess.run(
-        [sys.executable, "-c", LITELLM, fake.openai_url, fake.url],
-        env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    program = run_program(LITELLM, fake.openai_url, fake.url, LITELLM_LOCAL_MODEL_COST_MAP="True")
 
-    assert program.returncode == 0, program.stderr
     expected = [TEXT, [{"city": "Paris"}, {"city": "Oslo"}], "tool_calls", 196, 64, 20]
-    assert [json.loads(line) for line in program.stdout.splitlines()] == [expected] * 8
+    assert [json.loads(line) for line in program.out.splitlines()] == [expected] * 8

@@ -1,9 +1,12 @@
 """What a user may tell us about runs, steps and tool calls: plain values, no OpenTelemetry, no wire names."""
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from __future__ import annotations
 
-from contextcompany._messages import Prompt, Response
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from contextcompany._messages import Prompt, Response
 
 __all__ = ["Cost", "Evaluation", "Model", "RunData", "Scope", "Status", "StepData", "Tokens", "ToolCallData"]
 
@@ -101,6 +104,19 @@ class StepData(Common):
     response_id: str | None = None
     tool_definitions: str | None = None
     parameters: dict[str, object] = field(default_factory=dict)
+
+    def fill(self, said: StepData) -> None:
+        """Add what `said` has and this has not.
+
+        Token counts of the input go together, as do those of the output: half of each would add up to neither.
+        """
+        if self.response_id is None:
+            self.response_id = said.response_id
+        self.model = Model(self.model.requested or said.model.requested, self.model.used or said.model.used)
+        came = said.tokens if self.tokens.input is None else self.tokens
+        went = said.tokens if self.tokens.completion is None and self.tokens.reasoning is None else self.tokens
+        self.tokens = Tokens(*came[:3], *went[3:])
+        self.parameters = {**said.parameters, **self.parameters}
 
 
 @dataclass(eq=False, repr=False)
