@@ -5,8 +5,11 @@ import json
 from importlib.util import find_spec
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import contextcompany as tcc
+from contextcompany import _envelopes
 from contextcompany.testing import capture
 from fake_llm import Answer, FakeLLM, ToolCall, Usage
 from programs import run_program
@@ -375,6 +378,11 @@ REQUESTS = {
         None,
         {},
     ),
+    "a kind of output that GenAI has no word for": (
+        {"model": "m", "messages": QUESTION, "response_format": {"type": ["grammar"]}, "responseMimeType": "text/x"},
+        "m",
+        {},
+    ),
     "messages alone": (QUESTION, None, {}),
 }
 
@@ -395,6 +403,38 @@ def test_what_is_told_by_hand_of_a_request_wins(when):
     step = record(prompt=request, **{when: lambda step: step.model("mine").parameters(temperature=1)})
 
     assert (step.model_requested, step.parameters) == ("mine", {"temperature": 1, "seed": 7})
+
+
+# Whatever comes.
+
+KEYS = sorted(
+    {
+        *_envelopes._PARAMETERS,
+        *_envelopes._SETTINGS,
+        *(key for counts in _envelopes._USAGES for paths in counts[1:6] for path in paths for key in path),
+        *(
+            key
+            for paths in (_envelopes._USED_MODEL, _envelopes._RESPONSE_ID, _envelopes._USAGE)
+            for p in paths
+            for key in p
+        ),
+    }
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck), derandomize=True)
+@given(st.dictionaries(st.sampled_from(KEYS), VALUES))
+def test_anything_may_stand_under_a_known_key(fields):
+    """The messages arrive, counts are counts, and nothing is reported."""
+    step = record({**fields, "model": "m", "messages": QUESTION}, {**fields, "choices": [{"message": MESSAGE}]})
+
+    assert (step.prompt, step.response, step.model_requested) == ("How warm is it?", "15 °C.", "m")
+    assert all(type(count) in (int, type(None)) for count in vars(step.tokens).values())
 
 
 # The objects of the real clients.

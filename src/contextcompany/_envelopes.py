@@ -19,17 +19,17 @@ _Path = tuple[str, ...]
 """Keys to follow from the outside in."""
 
 
-def said_by_request(fields: Fields) -> StepData | None:
+def said_by_request(fields: Fields) -> StepData:
     """The model that was asked for and the parameters of the request."""
-    settings = [fields, *(inner for key in _SETTINGS if (inner := view(fields.get(key))) is not None)]
     parameters: dict[str, object] = {}
-    for name, paths in _PARAMETERS.items():
-        values = (_at(place, path) for place in settings for path in paths)
-        value = next((value for value in values if type(value) in _PARAMETER_TYPES), None)
-        if value is not None:
-            parameters[name] = list(value) if type(value) in SEQUENCES else value
-    if "output_type" in parameters:
-        _translate_output_type(parameters)
+    for place in (fields, *(view(fields.get(key)) for key in _SETTINGS)):
+        for key, value in list((place or {}).items()):
+            name, path = _PARAMETERS.get(key, _NO_PARAMETER)
+            if name and type(given := _at(value, path)) in _PARAMETER_TYPES:
+                parameters.setdefault(name, list(given) if type(given) in SEQUENCES else given)
+    kind = parameters.pop("output_type", None)
+    if type(kind) is str and kind in _OUTPUT_TYPES:
+        parameters["output_type"] = _OUTPUT_TYPES[kind]
     return StepData(model=Model(requested=_first_text(fields, _REQUESTED_MODEL)), parameters=parameters)
 
 
@@ -54,27 +54,39 @@ _REQUESTED_MODEL: tuple[_Path, ...] = (("model",), ("modelId",))
 _SETTINGS = ("config", "generationConfig", "generation_config", "inferenceConfig")
 """Where Gemini and Bedrock keep the parameters of a request; the others keep them beside the messages."""
 
-_PARAMETERS: dict[str, tuple[_Path, ...]] = {
-    "temperature": (("temperature",),),
-    "top_p": (("top_p",), ("topP",)),
-    "max_tokens": (
-        *(("max_completion_tokens",), ("max_tokens",), ("max_output_tokens",)),
-        *(("maxOutputTokens",), ("maxTokens",)),
-    ),
-    "frequency_penalty": (("frequency_penalty",), ("frequencyPenalty",)),
-    "presence_penalty": (("presence_penalty",), ("presencePenalty",)),
-    "seed": (("seed",),),
-    "choice_count": (("n",), ("candidate_count",), ("candidateCount",)),
-    "stop_sequences": (("stop",), ("stop_sequences",), ("stopSequences",)),
-    "stream": (("stream",),),
-    "output_type": (
-        *(("response_format", "type"), ("text", "format", "type")),
-        *(("response_mime_type",), ("responseMimeType",)),
-    ),
-    "reasoning_level": (("reasoning_effort",), ("reasoning", "effort"), ("output_config", "effort")),
-    "previous_response_id": (("previous_response_id",),),
+_PARAMETERS: dict[str, tuple[str, _Path]] = {
+    "temperature": ("temperature", ()),
+    "top_p": ("top_p", ()),
+    "topP": ("top_p", ()),
+    "max_completion_tokens": ("max_tokens", ()),
+    "max_tokens": ("max_tokens", ()),
+    "max_output_tokens": ("max_tokens", ()),
+    "maxOutputTokens": ("max_tokens", ()),
+    "maxTokens": ("max_tokens", ()),
+    "frequency_penalty": ("frequency_penalty", ()),
+    "frequencyPenalty": ("frequency_penalty", ()),
+    "presence_penalty": ("presence_penalty", ()),
+    "presencePenalty": ("presence_penalty", ()),
+    "seed": ("seed", ()),
+    "n": ("choice_count", ()),
+    "candidate_count": ("choice_count", ()),
+    "candidateCount": ("choice_count", ()),
+    "stop": ("stop_sequences", ()),
+    "stop_sequences": ("stop_sequences", ()),
+    "stopSequences": ("stop_sequences", ()),
+    "stream": ("stream", ()),
+    "response_format": ("output_type", ("type",)),
+    "text": ("output_type", ("format", "type")),
+    "response_mime_type": ("output_type", ()),
+    "responseMimeType": ("output_type", ()),
+    "reasoning_effort": ("reasoning_level", ()),
+    "reasoning": ("reasoning_level", ("effort",)),
+    "output_config": ("reasoning_level", ("effort",)),
+    "previous_response_id": ("previous_response_id", ()),
 }
-"""The names of `Step.parameters`, and where OpenAI, Anthropic, Gemini and Bedrock keep these in a request."""
+"""What OpenAI, Anthropic, Gemini and Bedrock call a parameter → its name in `Step.parameters`, and where in it."""
+
+_NO_PARAMETER: tuple[str, _Path] = ("", ())
 
 _PARAMETER_TYPES = frozenset({bool, int, float, str, list, tuple})
 """Of anything else we do not know what it says: OpenAI's `NOT_GIVEN`, a class for `response_format`."""
@@ -86,12 +98,6 @@ _OUTPUT_TYPES = {
     "json_schema": "json",
     "application/json": "json",
 }
-
-
-def _translate_output_type(parameters: dict[str, object]) -> None:
-    given = parameters.pop("output_type")
-    if type(given) is str and given in _OUTPUT_TYPES:
-        parameters["output_type"] = _OUTPUT_TYPES[given]
 
 
 # -- responses ---------------------------------------------------------------------------------------------------
