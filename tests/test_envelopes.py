@@ -460,6 +460,7 @@ def openai_objects(fake):
         yield respond, client.responses.create(**respond), "completed"
         with client.responses.stream(**respond) as stream:
             yield respond, stream.get_final_response(), "completed"
+        yield respond, list(client.responses.create(**respond, stream=True))[-1], "completed"
 
     async def ask():
         async with openai.AsyncOpenAI(base_url=fake.openai_url, api_key="key") as client:
@@ -475,6 +476,8 @@ def anthropic_objects(fake):
         yield request, client.messages.create(**request), "tool_use"
         with client.messages.stream(**request) as stream:
             yield request, stream.get_final_message(), "tool_use"
+        with client.messages.stream(**request) as stream:
+            yield request, list(stream)[-1], "tool_use"
 
 
 @pytest.mark.parametrize("objects", [openai_objects, anthropic_objects])

@@ -13,7 +13,7 @@ from contextcompany._message_parts import SEQUENCES, view
 if TYPE_CHECKING:
     from contextcompany._message_parts import Fields
 
-__all__ = ["said_by_request", "said_by_response"]
+__all__ = ["said_by_request", "said_by_response", "whole_response"]
 
 _Path = tuple[str, ...]
 """Keys to follow from the outside in."""
@@ -31,6 +31,12 @@ def said_by_request(fields: Fields) -> StepData:
     if type(kind) is str and kind in _OUTPUT_TYPES:
         parameters["output_type"] = _OUTPUT_TYPES[kind]
     return StepData(model=Model(requested=_first_text(fields, _REQUESTED_MODEL)), parameters=parameters)
+
+
+def whole_response(fields: Fields) -> Fields | None:
+    """The whole response that the last event of a stream carries; None for anything else."""
+    kind = fields.get("type")
+    return view(fields.get(_LAST_EVENTS[kind])) if type(kind) is str and kind in _LAST_EVENTS else None
 
 
 def said_by_response(fields: Fields) -> StepData | None:
@@ -101,6 +107,14 @@ _OUTPUT_TYPES = {
 
 
 # -- responses ---------------------------------------------------------------------------------------------------
+
+_LAST_EVENTS = {
+    "response.completed": "response",
+    "response.incomplete": "response",
+    "response.failed": "response",
+    "message_stop": "message",
+}
+"""The last events of streams, OpenAI's Responses' and Anthropic's, and where in them the response is."""
 
 _USED_MODEL: tuple[_Path, ...] = (
     ("model",),

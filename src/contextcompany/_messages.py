@@ -10,7 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany._content import as_text, clean_text, dumps, plain_json
-from contextcompany._envelopes import said_by_request, said_by_response
+from contextcompany._envelopes import said_by_request, said_by_response, whole_response
 from contextcompany._message_parts import (
     SEQUENCES,
     Fields,
@@ -147,6 +147,8 @@ def response(value: object) -> Response:
         try:
             readable = _readable(value)
             fields = view(readable)
+            if fields is not None and (whole := whole_response(fields)) is not None:
+                readable = fields = whole
             found = _choices(readable, fields)
         except Exception:  # noqa: BLE001  # the value's own code may raise anything
             found = None
