@@ -7,7 +7,17 @@ import contextcompany
 
 SRC = Path(contextcompany.__file__).parent
 
-LEAVES = {"_diagnostics", "_identity", "_providers", "_redaction", "_timeouts", "_version", "exceptions", "semconv"}
+LEAVES = {
+    "_data",
+    "_diagnostics",
+    "_identity",
+    "_providers",
+    "_redaction",
+    "_timeouts",
+    "_version",
+    "exceptions",
+    "semconv",
+}
 """These import nothing of ours, except that everything may use `exceptions` and `_diagnostics`."""
 
 SDK = {"_console", "_export", "_pipeline", "_reading", "_span", "testing"}
