@@ -1,6 +1,6 @@
 """A router agent that hands a question to specialists, with LiteLLM: runs inside a run.
 
-    pip install contextcompany 'litellm[mcp]'
+    pip install 'litellm[mcp]'
     python router.py
 
 Runs as it is, with a small deterministic model of its own. With OPENAI_API_KEY (and maybe OPENAI_BASE_URL and
