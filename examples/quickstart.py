@@ -9,6 +9,8 @@ import os
 import sys
 import urllib.request
 
+import small_model
+
 import contextcompany as tcc
 
 QUESTION = "How warm is it in Paris and in Oslo, and which of the two is warmer?"
@@ -48,18 +50,15 @@ def agent(question: str) -> str:
 
 
 def ask_model(run: tcc.Run, messages: list) -> dict:
-    step = run.step(model=MODEL).prompt(messages).tool_definitions(TOOLS)
+    request = {"model": MODEL, "messages": messages, "tools": TOOLS}
+    step = run.step(model=MODEL).prompt(request)
     try:
-        answer = complete({"model": MODEL, "messages": messages, "tools": TOOLS})
+        answer = complete(request)
     except Exception as error:
         step.error(str(error))
         raise
-    choice, usage = answer["choices"][0], answer["usage"]
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0)
-    step.response(choice["message"]).model(used=answer["model"]).finish_reason(choice["finish_reason"])
-    step.tokens(uncached=usage["prompt_tokens"] - cached, cached=cached, completion=usage["completion_tokens"])
-    step.end()
-    return choice["message"]
+    step.response(answer).end()
+    return answer["choices"][0]["message"]
 
 
 def use_tool(run: tcc.Run, call: dict) -> dict:
@@ -72,42 +71,26 @@ def use_tool(run: tcc.Run, call: dict) -> dict:
 
 # --- the model -------------------------------------------------------------------------------------------------------
 
-API_KEY = os.environ.get("OPENAI_API_KEY")
-BASE_URL = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1").rstrip("/")
-MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
-
 
 def complete(request: dict) -> dict:
-    return ask_endpoint(request) if API_KEY else ask_built_in_model(request)
-
-
-def ask_endpoint(request: dict) -> dict:
     headers = {"Authorization": f"Bearer {API_KEY}", "Content-Type": "application/json"}
     post = urllib.request.Request(f"{BASE_URL}/chat/completions", json.dumps(request).encode(), headers)
     with urllib.request.urlopen(post, timeout=60) as response:
         return json.load(response)
 
 
-def ask_built_in_model(request: dict) -> dict:
-    """Looks Paris and Oslo up in one go, then compares."""
-    results = [json.loads(m["content"]) for m in request["messages"] if m["role"] == "tool"]
-    if results:
-        told = " and ".join(f"{r['celsius']} °C in {r['city']}" for r in results)
-        warmest = max(results, key=lambda r: r["celsius"])["city"]
-        message, reason = {"role": "assistant", "content": f"It is {told}; {warmest} is warmer."}, "stop"
-    else:
-        calls = [
-            {"id": f"call_{city}", "type": "function", "function": {"name": "get_temperature", "arguments": arguments}}
-            for city in ("Paris", "Oslo")
-            for arguments in [json.dumps({"city": city})]
-        ]
-        message, reason = {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
-    usage = {
-        "prompt_tokens": len(json.dumps(request)) // 4,
-        "completion_tokens": len(json.dumps(message)) // 4,
-        "prompt_tokens_details": {"cached_tokens": 128 if results else 0},
-    }
-    return {"model": MODEL, "choices": [{"message": message, "finish_reason": reason}], "usage": usage}
+def decide(request: dict) -> str | list:
+    """What the small model answers: looks Paris and Oslo up in one go, then compares."""
+    results = [json.loads(result) for result in small_model.tool_results(request)]
+    if not results:
+        return [("get_temperature", {"city": "Paris"}), ("get_temperature", {"city": "Oslo"})]
+    told = " and ".join(f"{r['celsius']} °C in {r['city']}" for r in results)
+    return f"It is {told}; {max(results, key=lambda r: r['celsius'])['city']} is warmer."
+
+
+API_KEY = os.environ.get("OPENAI_API_KEY")
+BASE_URL = os.environ.get("OPENAI_BASE_URL", "https://api.openai.com/v1") if API_KEY else small_model.serve(decide)
+MODEL = os.environ.get("OPENAI_MODEL", "gpt-4o-mini")
 
 
 if __name__ == "__main__":

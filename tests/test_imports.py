@@ -8,6 +8,7 @@ import contextcompany
 SRC = Path(contextcompany.__file__).parent
 
 LEAVES = {
+    "_data",
     "_diagnostics",
     "_identity",
     "_processes",

@@ -527,7 +527,7 @@ def test_parameter_whose_own_code_fails_costs_nothing_else(receiver):
 
 
 def test_messages_of_a_step(receiver):
-    """Chat messages, a whole response, instructions and tools arrive in GenAI's shapes; the reason comes along."""
+    """What a whole request and response say arrives in GenAI's shapes: messages, instructions, tools, model, reason."""
     request = {
         "model": "gpt-4o",
         "instructions": "Be kind.",
@@ -549,6 +549,8 @@ def test_messages_of_a_step(receiver):
     [span] = recorded(receiver)
     assert span["attributes"] == {
         "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o",
         "gen_ai.response.finish_reasons": ["length"],
         "gen_ai.system_instructions": [{"type": "text", "content": "Be kind."}],
         "gen_ai.input.messages": [

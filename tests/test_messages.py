@@ -134,7 +134,7 @@ class TestText:
     @pytest.mark.parametrize("value", ["", "hi", "[2026-01-01] log line", "{not json", "[1, 2, 3]", '{"a": 1}', " [] "])
     def test_text_is_one_user_message(self, value):
         """Text that holds no messages is kept as it is, JSON or not."""
-        assert prompt(value) == (json.dumps([said("user", value)], separators=(",", ":")), None, None)
+        assert prompt(value)[:3] == (json.dumps([said("user", value)], separators=(",", ":")), None, None)
 
     @calm
     @given(st.text())

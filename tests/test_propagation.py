@@ -523,7 +523,7 @@ def test_it_is_off_unless_asked_for():
         tcc.configure(console=False, url="http://127.0.0.1:9")
         tcc.run().error()
         assert before == (vars(threading.Thread), vars(threading.Timer), vars(ThreadPoolExecutor))
-        tcc.shutdown(0)
+        tcc.shutdown(5)
     """)
 
     assert printed.out == ""

@@ -134,6 +134,15 @@ def test_chunks_become_one_response(captured, chunks, parts, reason, form):
     assert (message["parts"], step.finish_reason) == (parts, reason)
 
 
+def test_what_chunks_say_beside_the_answer_is_taken(captured):
+    """Model, response id and token counts come with the stream."""
+    stream(CHAT)
+    stream(ANTHROPIC)
+
+    told = [(s.model_used, s.response_id, s.tokens.input, s.tokens.output) for s in captured.steps]
+    assert told == [("gpt-4o-2024", "c-1", 5, 7), ("claude", "m-1", 5, 7)]
+
+
 def test_several_choices_stay_apart(captured):
     """Chunks of several choices are as many messages, in order."""
     stream([chat({"content": "b"}, index=1), chat({"content": "a"}), chat({"content": "b"}, index=1, reason="length")])

@@ -113,6 +113,19 @@ class StepData(Common):
     tool_definitions: str | None = None
     parameters: dict[str, object] = field(default_factory=dict)
 
+    def fill(self, said: StepData) -> None:
+        """Add what `said` has and this has not.
+
+        Token counts of the input go together, as do those of the output: half of each would add up to neither.
+        """
+        if self.response_id is None:
+            self.response_id = said.response_id
+        self.model = Model(self.model.requested or said.model.requested, self.model.used or said.model.used)
+        came = said.tokens if self.tokens.input is None else self.tokens
+        went = said.tokens if self.tokens.completion is None and self.tokens.reasoning is None else self.tokens
+        self.tokens = Tokens(*came[:3], *went[3:])
+        self.parameters = {**said.parameters, **self.parameters}
+
 
 @dataclass(eq=False, repr=False)
 class ToolCallData(Common):

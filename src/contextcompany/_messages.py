@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany._content import as_text, clean_text, dumps, plain_json
+from contextcompany._envelopes import said_by_request, said_by_response, whole_response
 from contextcompany._message_parts import (
     SEQUENCES,
     Fields,
@@ -30,6 +31,8 @@ from contextcompany._message_parts import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from contextcompany._data import StepData
 
 __all__ = ["Prompt", "Response", "prompt", "response", "system_parts", "tool_definitions"]
 
@@ -93,19 +96,27 @@ class Prompt(NamedTuple):
     messages: str
     system: str | None
     tools: str | None
+    said: StepData | None = None
+    """What a whole request says beside its messages."""
 
 
 class Response:
     """What came from the model, as it was when this was made."""
 
-    __slots__ = ("_messages", "finish_reason")
+    __slots__ = ("_messages", "finish_reason", "said")
 
     finish_reason: str | None
     """Why the first choice ended, in the provider's word."""
 
-    def __init__(self, messages: list[tuple[str, str | None]], finish_reason: str | None) -> None:
+    said: StepData | None
+    """What a whole response says beside its messages."""
+
+    def __init__(
+        self, messages: list[tuple[str, str | None]], finish_reason: str | None, said: StepData | None = None
+    ) -> None:
         self._messages = messages
         self.finish_reason = finish_reason
+        self.said = said
 
     def render(self, finish_reason: str | None) -> str:
         """JSON text of the output messages; the given reason serves those that came without one."""
@@ -129,15 +140,20 @@ def prompt(value: object, system: object = None) -> Prompt:
 def response(value: object) -> Response:
     """Text, messages or a provider's whole response as GenAI output messages; None is an empty message."""
     found: list[_Choice] | None = None
+    fields: Fields | None = None
     if value is None:
         found = [({"role": "assistant", "parts": []}, None)]
     elif type(value) is not str or value[:1] in _OPENERS:
         try:
-            found = _choices(_readable(value))
+            readable = _readable(value)
+            fields = view(readable)
+            if fields is not None and (whole := whole_response(fields)) is not None:
+                readable = fields = whole
+            found = _choices(readable, fields)
         except Exception:  # noqa: BLE001  # the value's own code may raise anything
             found = None
     if found is not None:
-        return _response(found)
+        return _response(found, None if fields is None else said_by_response(fields))
     return Response([(_text_message("assistant", _whole(value))[:-1], None)], None)
 
 
@@ -232,7 +248,7 @@ def _request(fields: Fields, instructions: str | None) -> Prompt | None:
         system = first(fields, *_SYSTEM_KEYS) or first(config, *_SYSTEM_KEYS)
         instructions = system_parts(system) if system else None
     tools = first(fields, "tools", "functions") or first(config, "tools")
-    return Prompt(dumps(messages), instructions, tool_definitions(tools) if tools else None)
+    return Prompt(dumps(messages), instructions, tool_definitions(tools) if tools else None, said_by_request(fields))
 
 
 _SYSTEM_KEYS = ("system", "instructions", "system_instruction", "systemInstruction")
@@ -455,12 +471,12 @@ _Choice = tuple[Fields, object]
 """A message and why it ended, as the provider says it."""
 
 
-def _response(choices: list[_Choice]) -> Response:
+def _response(choices: list[_Choice], said: StepData | None) -> Response:
     texts: list[tuple[str, str | None]] = []
     for message, reason in choices:
         kept = {key: value for key, value in message.items() if key != "finish_reason"}
         texts.append((dumps(kept)[:-1], _word(reason)))
-    return Response(texts, next((reason for _, reason in texts if reason), None))
+    return Response(texts, next((reason for _, reason in texts if reason), None), said)
 
 
 def _word(reason: object) -> str | None:
@@ -472,11 +488,10 @@ def _finished(text: str, reason: str | None) -> str:
     return f'{text},"finish_reason":{dumps(_FINISH.get(word.lower(), word))}}}'
 
 
-def _choices(value: object) -> list[_Choice] | None:
+def _choices(value: object, fields: Fields | None) -> list[_Choice] | None:
     """The messages of a response, of whatever part of one was given; None for anything else."""
     if type(value) in SEQUENCES:
         return _listed_choices(list(value))  # type: ignore[call-overload]
-    fields = view(value)
     if fields is None:
         return None
     for key, read in _ENVELOPES.items():

@@ -73,6 +73,9 @@ class Step(Recording[StepData]):
 
         Takes text, a message list as Python values or as JSON text (OpenAI chat and Responses, Anthropic, Gemini,
         LangChain, GenAI shape), or a whole request body. The value is read now; changing it later changes nothing.
+
+        Of a whole request, `model()`, `parameters()` and `tool_definitions()` need not be called: what they were not
+        told, before or after, is taken from there.
         """
         self._check("prompt()")
         self._data.prompt = _messages.prompt(text)
@@ -82,6 +85,10 @@ class Step(Recording[StepData]):
         """Set what the LLM answered. Required before `end()`.
 
         Takes text, a message, or a whole response object of a common client library.
+
+        Of a whole response, `model(used=…)`, `tokens()`, `finish_reason()` and `response_id()` need not be called: what
+        they were not told, before or after, is taken from there. Counts of the input go together, as do those of the
+        output.
         """
         self._check("response()")
         self._data.response = _messages.response(text)
@@ -260,6 +267,9 @@ class Step(Recording[StepData]):
     def _attributes(self) -> _mapping.Attributes:
         data = self._data
         self._take_pieces()
+        for told in (data.prompt, data.response):
+            if told is not None and told.said is not None:
+                data.fill(told.said)
         self._find_provider()
         model = data.model.used or data.model.requested
         if model is not None and data.cost is None and data.tokens != NO_TOKENS:
