@@ -73,9 +73,9 @@ def current_recording(context: Context | None = None) -> object:
     return get_value(_RECORDING_KEY, context)
 
 
-def with_recording(recording: object, context: Context) -> Context:
-    """`context`, inside of the `with` block of `recording`."""
-    return set_value(_RECORDING_KEY, recording, context)
+def with_recording(run: RunContext | None, recording: object, context: Context) -> Context:
+    """`context`, inside of `run` and of the `with` block of `recording`."""
+    return Context({**context, _KEY: run, _RECORDING_KEY: recording})  # in one step: each `set_value` copies twice
 
 
 def current_layer(context: Context | None = None) -> Layer | None:

@@ -88,9 +88,9 @@ def agent(
 
         def start(args: _Args, kwargs: _Kwargs) -> Run:
             run = Run(agent=name or signature.name, tags=tags, metadata=metadata, timeout=timeout)
-            told = signature.prompt(args, kwargs)
+            arguments = signature.arguments(args, kwargs)
+            told = signature.prompt(arguments)
             if told is not _NOTHING:
-                arguments = signature.arguments(args, kwargs)
                 run.prompt(told, full_input=arguments if len(arguments) > 1 else None)
             return run
 
@@ -144,7 +144,7 @@ def llm(
 
         def start(args: _Args, kwargs: _Kwargs) -> Step:
             step = Step(model=model, provider=provider)
-            told = signature.prompt(args, kwargs)
+            told = signature.prompt(signature.arguments(args, kwargs))
             return step if told is _NOTHING else step.prompt(told)
 
         return _recorded(function, signature, start, Pieces)
@@ -225,24 +225,20 @@ class _Signature:
         told = parameters[self._skipped :]
         self._positional = [each.name for each in told if each.kind in _POSITIONAL]
         self._rest = next((each.name for each in told if each.kind is inspect.Parameter.VAR_POSITIONAL), "args")
-        first = told[0].name if told else None
+        first = told[0].name if told else ""
         self._prompt = first if prompt is None else prompt
-
-    def prompt(self, args: _Args, kwargs: _Kwargs) -> Any:
-        """The argument that is the prompt, or the default it has."""
-        name = self._prompt
-        if name is None or name in self._ignore:
-            return _NOTHING
-        value = self._named(args, kwargs).get(name, _NOTHING)
-        if value is _NOTHING and name in self._parameters:
-            value = self._parameters[name].default
-            if value is inspect.Parameter.empty:
-                return _NOTHING
-        return self._text(value)
+        default = self._parameters[self._prompt].default if self._prompt in self._parameters else _NOTHING
+        is_told = default is not inspect.Parameter.empty and self._prompt not in self._ignore
+        self._default = default if is_told else _NOTHING
 
     def arguments(self, args: _Args, kwargs: _Kwargs) -> dict[str, Any]:
-        """The arguments of a call under the names of their parameters."""
-        named = self._named(args, kwargs)
+        """What is recorded of the arguments of a call, under the names of their parameters."""
+        given = args[self._skipped :]
+        named: dict[str, Any] = dict(zip(self._positional, given, strict=False))
+        if len(given) > len(self._positional):
+            named[self._rest] = list(given[len(self._positional) :])
+        if kwargs:
+            named.update(kwargs)
         if self._ignore:
             named = {name: value for name, value in named.items() if name not in self._ignore}
         if self._to_text is None:
@@ -250,17 +246,15 @@ class _Signature:
         texts = {name: self._text(value) for name, value in named.items()}
         return {name: text for name, text in texts.items() if text is not _NOTHING}
 
+    def prompt(self, arguments: dict[str, Any]) -> Any:
+        """The one of these arguments that is the prompt, or the default it has."""
+        if self._prompt in arguments:
+            return arguments[self._prompt]
+        return self._text(self._default)
+
     def returned(self, value: object) -> Any:
         """What is recorded of what the function returned or yielded."""
         return _NOTHING if _RETURN in self._ignore else self._text(value)
-
-    def _named(self, args: _Args, kwargs: _Kwargs) -> dict[str, Any]:
-        given = args[self._skipped :]
-        named: dict[str, Any] = dict(zip(self._positional, given, strict=False))
-        if len(given) > len(self._positional):
-            named[self._rest] = list(given[len(self._positional) :])
-        named.update(kwargs)
-        return named
 
     def _text(self, value: Any) -> Any:
         if self._to_text is None or value is _NOTHING:
@@ -316,10 +310,11 @@ class _Call:
     exception that ends it.
     """
 
-    def __init__(self, signature: _Signature, recording: Recording[Any], pieces: Items | Pieces) -> None:
+    def __init__(self, signature: _Signature, recording: Recording[Any], collect: Callable[[], Items | Pieces]) -> None:
         self._signature = signature
         self._recording = recording
-        self._pieces = pieces
+        self._collect = collect
+        self._pieces: Items | Pieces | None = None
         self._body = Resumed(recording._current_context())  # noqa: SLF001 - our own
         self.iterates = False
         self.cancelled: BaseException | None = None
@@ -335,12 +330,14 @@ class _Call:
         if error is self.cancelled:
             self.abandoned()
             return
-        self._answer(self._pieces.whole())
+        self._answer(self._whole())
         self._recording._end_block(error)  # noqa: SLF001 - our own
 
     def yielded(self, item: object) -> None:
         """Take an item on its way to the consumer."""
-        self._recording._first_piece()  # noqa: SLF001 - our own
+        if self._pieces is None:
+            self._recording._first_piece()  # noqa: SLF001 - our own
+            self._pieces = self._collect()
         self._pieces.add(item)
 
     def returned(self, result: object) -> None:
@@ -350,7 +347,7 @@ class _Call:
 
     def finished(self, result: object) -> None:
         """End it with what was yielded, else with what the generator returned."""
-        whole = self._pieces.whole()
+        whole = self._whole()
         self.returned(result if whole is None else whole)
 
     def abandoned(self) -> None:
@@ -358,14 +355,23 @@ class _Call:
         self._recording._leave_partial("Not iterated to the end.")  # noqa: SLF001 - our own
         self.finished(None)
 
+    def _whole(self) -> object:
+        return None if self._pieces is None else self._pieces.whole()
+
     def _answer(self, value: object) -> None:
-        if (told := self._signature.returned(value)) is not _NOTHING:
+        if value is not None and (told := self._signature.returned(value)) is not _NOTHING:
             self._recording._answer(told)  # noqa: SLF001 - our own
 
 
 def _is_pending(result: object) -> bool:
     """Whether it is something to be awaited or iterated that we cannot look into without taking it away."""
-    return any(hasattr(type(result), name) for name in ("__next__", "__anext__", "__await__"))
+    kind = type(result)
+    if kind in _VALUES:
+        return False
+    return hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "__await__")
+
+
+_VALUES = frozenset({str, dict, list, type(None)})
 
 
 _Begin = Callable[[_Args, _Kwargs], _Call]
@@ -376,12 +382,12 @@ def _recorded(
     function: FunctionT,
     signature: _Signature,
     start: Callable[[_Args, _Kwargs], Recording[Any]],
-    pieces: Callable[[], Items | Pieces],
+    collect: Callable[[], Items | Pieces],
 ) -> FunctionT:
     """The function, recorded: of the same kind as it is."""
 
     def begin(args: _Args, kwargs: _Kwargs) -> _Call:
-        return _Call(signature, start(args, kwargs), pieces())
+        return _Call(signature, start(args, kwargs), collect)
 
     def begin_iterating(args: _Args, kwargs: _Kwargs) -> tuple[_Call, Any]:
         call = begin(args, kwargs)

@@ -278,8 +278,7 @@ class Recording(Generic[DataT]):
 
     def _current_context(self) -> Context:
         """OpenTelemetry context as it is here, with this as the current run, step or tool call."""
-        context = with_run_context(self._run, set_span_in_context(self._span, get_current()))
-        return with_recording(self, context)
+        return with_recording(self._run, self, set_span_in_context(self._span, get_current()))
 
     def _register(self) -> None:
         """Let whoever shuts down, or ends the run, know that this is open."""
@@ -536,7 +535,7 @@ def place_for_child(
     run, context, children = place_in_run(pipeline, run_id, parent, api_key, tcc_url)
     is_in_run = parent is None or parent._noun == "run"  # noqa: SLF001 - `Place` is ours
     if is_in_run and ambient is not None and ambient.scope.run_id == run.scope.run_id:
-        context = with_run_context(run, get_current())
+        context = get_current() if ambient is run else with_run_context(run, get_current())
     return run, context, children
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -81,8 +79,10 @@ def read_token(text: str, key: str | None) -> Suspension:
         version = payload.pop("version")
     except Exception:  # noqa: BLE001 - whatever is wrong with it
         raise TokenError("This is not the token of a suspended run.") from None
+    from hmac import compare_digest  # noqa: PLC0415 - with hashlib 3 ms, and few suspend runs
+
     expected = _signature({"version": version, **payload}, key) if key else ""
-    if key and not hmac.compare_digest(str(signature).encode(), expected.encode()):
+    if key and not compare_digest(str(signature).encode(), expected.encode()):
         said = "is not signed" if signature is None else "is signed with another key, or was changed"
         raise TokenError(f"The token of the suspended run {said}; `signing_key` is set, so it is not continued.")
     if version != _VERSION:
@@ -120,6 +120,9 @@ def _checked(payload: dict[str, Any]) -> Suspension:
 
 
 def _signature(payload: dict[str, Any], key: str) -> str:
+    import hashlib  # noqa: PLC0415 - as above
+    import hmac  # noqa: PLC0415 - as above
+
     # Sorted, because databases that know JSON may give back its keys in another order.
     return hmac.new(key.encode(), orjson.dumps(payload, option=orjson.OPT_SORT_KEYS), hashlib.sha256).hexdigest()
 

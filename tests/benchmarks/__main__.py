@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-CONTENDERS = ("ours", "by_hand", "by_hand_orjson")
+CONTENDERS = ("ours", "blocks", "decorators", "inside", "by_hand", "by_hand_orjson")
 SIZES = ("LIGHT", "HEAVY")
 IMPORTS = ("opentelemetry.trace", "contextcompany")
 
@@ -63,13 +63,17 @@ def compare(repetitions: int, runs: int, file: Path | None) -> None:
 
 def show(figures: dict[str, dict[str, float]], imports: dict[str, float]) -> None:
     print(machine())
-    print(f"{'contender':16}{'messages':>10}{'app µs/run':>12}{'vs by hand':>12}{'CPU µs/run':>12}{'peak MB':>9}")
+    print(
+        f"{'contender':16}{'messages':>10}{'app µs/run':>12}{'vs by hand':>12}{'vs builder':>12}{'CPU µs/run':>12}"
+        f"{'peak MB':>9}"
+    )
     for name, row in figures.items():
         contender, size = name.split()
-        relative = row["app_us"] / figures[f"by_hand {size}"]["app_us"]
+        by_hand, builder = (row["app_us"] / figures[f"{name} {size}"]["app_us"] for name in ("by_hand", "ours"))
         label = "4 KB" if size == "LIGHT" else "200 KB"
         print(
-            f"{contender:16}{label:>10}{row['app_us']:12.0f}{relative:11.2f}×{row['cpu_us']:12.0f}{row['peak_mb']:9.0f}"
+            f"{contender:16}{label:>10}{row['app_us']:12.0f}{by_hand:11.2f}×{builder:11.2f}×{row['cpu_us']:12.0f}"
+            f"{row['peak_mb']:9.0f}"
         )
     for module, ms in imports.items():
         print(f"import {module}: {ms:.0f} ms")
@@ -81,15 +85,9 @@ def show(figures: dict[str, dict[str, float]], imports: dict[str, float]) -> Non
 def measure(contender: str, size: str, url: str, runs: int) -> dict[str, float]:
     """Figures of one contender. Chunks are flushed between timings, so that sending does not disturb recording."""
     import contenders
-    import orjson
     import workload
 
-    if contender == "ours":
-        record, flush = contenders.ours(url)
-    elif contender == "by_hand":
-        record, flush = contenders.by_hand(url)
-    else:
-        record, flush = contenders.by_hand(url, lambda value: orjson.dumps(value).decode())
+    record, flush = getattr(contenders, contender)(url)
     messages = getattr(workload, size).messages
     for _ in range(20):
         record(messages)

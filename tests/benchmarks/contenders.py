@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import workload as w
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -18,21 +19,98 @@ Contender = tuple[Callable[[list[dict[str, Any]]], None], Callable[[], None]]
 
 def ours(url: str) -> Contender:
     """The builder API, with a given cost."""
-    tcc.configure(url=url)
-    # The price table is loaded once per process, in the background; wait for it, so that it is in no run's figure.
-    tcc.step("warm-up").model("gpt-4o").tokens(1, 0, 1).prompt("").response("").end()
 
     def record(messages: list[dict[str, Any]]) -> None:
         r = tcc.run(session_id="s-1", agent="buyer", metadata=w.RUN_ATTRIBUTES)
         for _ in range(2):
             s = r.step(model=w.MODEL)
-            s.prompt(messages).response(w.RESPONSE).model(used=w.MODEL_USED)
-            s.tokens(prompt_uncached=w.UNCACHED, prompt_cached=w.CACHED, completion=w.COMPLETION)
-            s.cost(w.COST).finish_reason("stop").tool_definitions(w.TOOLS).end()
+            s.prompt(messages).response(w.RESPONSE)
+            tell(s).end()
         r.tool_call("search_offers").args(w.TOOL_ARGS).result(w.TOOL_RESULT).end()
         r.prompt(w.USER_PROMPT, w.SYSTEM_PROMPT).response(w.RESPONSE).end()
 
+    return prepared(url, record)
+
+
+def blocks(url: str) -> Contender:
+    """The same in `with` blocks."""
+
+    def record(messages: list[dict[str, Any]]) -> None:
+        with tcc.run(session_id="s-1", agent="buyer", metadata=w.RUN_ATTRIBUTES) as r:
+            for _ in range(2):
+                with r.step(model=w.MODEL) as s:
+                    tell(s.prompt(messages).response(w.RESPONSE))
+            with r.tool_call("search_offers") as t:
+                t.args(w.TOOL_ARGS).result(w.TOOL_RESULT)
+            r.prompt(w.USER_PROMPT, w.SYSTEM_PROMPT).response(w.RESPONSE)
+
+    return prepared(url, record)
+
+
+def decorators(url: str) -> Contender:
+    """The same by decorated functions, with the session from `attributes()`."""
+
+    @tcc.llm(model=w.MODEL)
+    def ask(messages: list[dict[str, Any]]) -> str:
+        tell(tcc.current_step())
+        return w.RESPONSE
+
+    @tcc.tool
+    def search_offers(query: str, litres: int, before: str) -> dict[str, Any]:
+        return w.TOOL_RESULT
+
+    @tcc.agent(name="buyer", metadata=w.RUN_ATTRIBUTES, ignore=["messages"])
+    def buyer(question: dict[str, str], messages: list[dict[str, Any]]) -> str:
+        for _ in range(2):
+            answer = ask(messages)
+        search_offers(**w.TOOL_ARGS)
+        return answer
+
+    session = tcc.attributes(session_id="s-1")
+
+    def record(messages: list[dict[str, Any]]) -> None:
+        with session:
+            buyer({"user_prompt": w.USER_PROMPT, "system_prompt": w.SYSTEM_PROMPT}, messages)
+
+    return prepared(url, record)
+
+
+def inside(url: str) -> Contender:
+    """The builder API, with session and metadata from `attributes()`."""
+
+    def record(messages: list[dict[str, Any]]) -> None:
+        with tcc.attributes(session_id="s-1", metadata=w.RUN_ATTRIBUTES):
+            r = tcc.run(agent="buyer")
+            for _ in range(2):
+                s = r.step(model=w.MODEL)
+                s.prompt(messages).response(w.RESPONSE)
+                tell(s).end()
+            r.tool_call("search_offers").args(w.TOOL_ARGS).result(w.TOOL_RESULT).end()
+            r.prompt(w.USER_PROMPT, w.SYSTEM_PROMPT).response(w.RESPONSE).end()
+
+    return prepared(url, record)
+
+
+def tell(s: tcc.Step) -> tcc.Step:
+    """What is told of a step beside prompt and response."""
+    s.model(used=w.MODEL_USED)
+    s.tokens(prompt_uncached=w.UNCACHED, prompt_cached=w.CACHED, completion=w.COMPLETION)
+    return s.cost(w.COST).finish_reason("stop").tool_definitions(w.TOOLS)
+
+
+def prepared(url: str, record: Callable[[list[dict[str, Any]]], None]) -> Contender:
+    """This SDK, once its price table is loaded.
+
+    That happens once per process, in the background; it is in no run's figure.
+    """
+    tcc.configure(url=url)
+    tcc.step("warm-up").model("gpt-4o").tokens(1, 0, 1).prompt("").response("").end()
     return record, lambda: tcc.flush(60) and None
+
+
+def by_hand_orjson(url: str) -> Contender:
+    """By hand, with orjson."""
+    return by_hand(url, lambda value: orjson.dumps(value).decode())
 
 
 def by_hand(url: str, dumps: Callable[[Any], str] = json.dumps) -> Contender:
