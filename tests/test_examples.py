@@ -14,6 +14,7 @@ from fake_llm import Answer, FakeLLM, ToolCall, Usage
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 RECORDED = {
+    "approval": ["execute_tool place_order", "invoke_agent buyer"],
     "existing_pipeline": ["chat gpt-4o-mini", "invoke_agent support"],
     "feedback": ["invoke_agent support"],
     "import_history": ["chat gpt-4o-mini"] * 2 + ["execute_tool stock", "invoke_agent", "invoke_agent"],
@@ -31,8 +32,9 @@ def watch(event, arguments):
         os._exit(3)  # an exception might be caught
 
 sys.addaudithook(watch)
-sys.path[0] = os.path.dirname(sys.argv[1])
-runpy.run_path(sys.argv[1], run_name="__main__")
+del sys.argv[0]
+sys.path[0] = os.path.dirname(sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
 """Runs the program it is given, as if alone, until it connects to anything but 127.0.0.1."""
 
