@@ -15,6 +15,7 @@ def place_order(item: str, euros: float) -> dict:
 @tcc.agent(name="buyer")
 def ask(request: str) -> str:
     """What the agent does until it needs a person. Returns what to keep with the question."""
+    print(f"May I? {request}")
     return tcc.current_run().suspend()
 
 
