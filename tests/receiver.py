@@ -1,16 +1,13 @@
 """A real OTLP/HTTP receiver on loopback that decodes and keeps what it is sent."""
 
 import gzip
-import socket
 import zlib
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Condition, Event, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Condition, Event
 from types import TracebackType
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -18,6 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope
 from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
+
+from loopback import LoopbackServer, read_body
 
 __all__ = ["Log", "Receiver", "Request", "Span"]
 
@@ -103,14 +102,12 @@ class Receiver:
         self._next: list[_Answer] = []
         self._always = _Answer()
         self._closing = Event()
-        self._server = _Server(("127.0.0.1", 0), _handler(self._receive, self._closing))
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), name="otlp-receiver", daemon=True)
-        self._thread.start()
+        self._server = LoopbackServer("otlp-receiver", _handler(self._receive, self._closing))
 
     @property
     def url(self) -> str:
         """The origin, without a path."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return self._server.url
 
     @property
     def requests(self) -> list[Request]:
@@ -181,10 +178,7 @@ class Receiver:
         if self._closing.is_set():
             return
         self._closing.set()
-        self._server.shutdown()
-        self._server.close_connections()
-        self._server.server_close()
-        self._thread.join()
+        self._server.close()
 
     def __enter__(self) -> "Receiver":  # noqa: PYI034 - typing.Self is 3.11
         return self
@@ -228,39 +222,13 @@ class Receiver:
 # HTTP.
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = False  # server_close() then joins them, so that no test leaves a thread behind
-    block_on_close = True
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._open: set[Any] = set()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        """Ends idle keep-alive connections, whose threads wait for a next request."""
-        for connection in list(self._open):
-            with suppress(OSError):  # the client may be first
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is a test's business, not a traceback's."""
-
-
 def _handler(receive: Callable[[Request], _Answer], closing: Event) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # keep-alive, as real receivers have it
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
-            raw = _read_body(self.headers, self.rfile)
+            raw = read_body(self.headers, self.rfile)
             if raw is None:
                 self.close_connection = True  # the client died while sending
                 return
@@ -280,21 +248,6 @@ def _handler(receive: Callable[[Request], _Answer], closing: Event) -> type[Base
             """Tests are quiet."""
 
     return Handler
-
-
-def _read_body(headers: Message, stream: BinaryIO) -> bytes | None:
-    """The body, or None if the connection ended before it did."""
-    if headers.get("transfer-encoding", "").lower() != "chunked":
-        size = int(headers.get("content-length", 0))
-        raw = stream.read(size)
-        return raw if len(raw) == size else None
-    chunks = []
-    while line := stream.readline().strip():
-        chunks.append(stream.read(int(line, 16)))
-        stream.readline()
-        if line == b"0":
-            return b"".join(chunks)
-    return None
 
 
 def _decompress(encoding: str, raw: bytes) -> bytes:
