@@ -80,6 +80,8 @@ def make_registry(*attributes, refs=(), event_refs=()):
         spans=[{"type": "run", "brief": "A run.", "attributes": list(refs)}],
         events=[{"name": "done", "brief": "It is done.", "attributes": list(event_refs)}],
         namespaces=[],
+        spellings=[],
+        kinds=[],
     )
 
 

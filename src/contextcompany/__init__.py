@@ -5,6 +5,7 @@ Importing this package costs the OpenTelemetry API and starts nothing.
 
 from contextcompany._configure import FlushReport, configure, flush, shutdown, stats
 from contextcompany._feedback import submit_feedback
+from contextcompany._instrument import instrument, uninstrument
 from contextcompany._run import Run, current_run, run
 from contextcompany._send import send_run, send_step, send_tool_call
 from contextcompany._step import Step, current_step, step
@@ -27,6 +28,7 @@ __all__ = [
     "current_run",
     "current_step",
     "flush",
+    "instrument",
     "observatory_exporter",
     "run",
     "send_run",
@@ -37,6 +39,7 @@ __all__ = [
     "step",
     "submit_feedback",
     "tool_call",
+    "uninstrument",
 ]
 
 TYPE_CHECKING = False

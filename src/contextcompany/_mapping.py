@@ -23,27 +23,31 @@ from contextcompany._data import (
 from contextcompany._redaction import without_secrets
 
 __all__ = [
+    "CLIENT_FACTS",
     "COLLECTED",
+    "COUNTED_INSIDE",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
     "PARAMETERS",
     "RUN_ENDED",
+    "RUN_ID",
     "SHUTDOWN",
     "TIMED_OUT",
     "TIMEOUT",
     "Attributes",
-    "belongs_to_run",
+    "cost_attributes",
     "evaluation_attributes",
     "exception_attributes",
     "exception_type",
+    "is_about_agents",
     "run_attributes",
     "run_name",
     "run_start_attributes",
     "scope_attributes",
-    "speaks_genai",
     "step_attributes",
     "step_name",
     "step_start_attributes",
+    "tells_cost",
     "tool_call_attributes",
     "tool_call_name",
     "tool_call_start_attributes",
@@ -62,6 +66,7 @@ TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT
 _INVOKE_AGENT = sc.GenAiOperationNameValues.INVOKE_AGENT
 _CHAT = sc.GenAiOperationNameValues.CHAT
 _EXECUTE_TOOL = sc.GenAiOperationNameValues.EXECUTE_TOOL
+RUN_ID = sc.TCC_RUN_ID
 TIMED_OUT = "timeout"
 """`error.type` of a run that did not end in time."""
 
@@ -164,9 +169,11 @@ def step_attributes(data: StepData) -> Attributes:
         attributes[sc.GEN_AI_TOOL_DEFINITIONS] = tools
     if data.parameters:
         attributes.update(_parameters(data.parameters))
+    for name, value in data.told_by_client.items():
+        attributes[CLIENT_FACTS[name]] = attribute_value(value)
     attributes.update(_tokens(data.tokens))
     if data.cost is not None:
-        attributes.update(_cost(data.cost))
+        attributes.update(cost_attributes(data.cost))
     attributes.update(_model(data))
     return attributes
 
@@ -241,7 +248,7 @@ def _tokens(tokens: Tokens) -> Attributes:
     return attributes
 
 
-def _cost(cost: Cost) -> Attributes:
+def cost_attributes(cost: Cost) -> Attributes:
     attributes: Attributes = {sc.TCC_COST_TOTAL: cost.total, sc.GEN_AI_USAGE_COST: cost.total}
     if cost.price_version is None:
         attributes[sc.TCC_COST_SOURCE] = sc.TccCostSourceValues.PROVIDED
@@ -268,6 +275,14 @@ PARAMETERS: Mapping[str, tuple[str, type]] = {
     "previous_response_id": (sc.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, str),
 }
 """The request parameters under their names in `Step.parameters`: the attribute, and the type it has there."""
+
+CLIENT_FACTS: Mapping[str, str] = {
+    "top_k": sc.GEN_AI_REQUEST_TOP_K,
+    "time_to_first_chunk": sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK,
+    "server_address": sc.SERVER_ADDRESS,
+    "server_port": sc.SERVER_PORT,
+}
+"""What instrumented clients know of a call and users cannot set, with its attribute."""
 
 
 def _parameters(parameters: Mapping[str, object]) -> Attributes:
@@ -344,11 +359,15 @@ def evaluation_attributes(run_id: str, evaluation: Evaluation) -> Attributes:
 # --- spans of other people -------------------------------------------------------------------------------------------
 
 
-def belongs_to_run(attributes: Mapping[str, object]) -> bool:
-    """Whether a span carries a run id: one of ours, or a foreign one inside a run."""
-    return sc.TCC_RUN_ID in attributes
+COUNTED_INSIDE: Attributes = {sc.TCC_USAGE_COUNTED_INSIDE: True}
+"""Marks a span whose call another span records too, the one to count."""
 
 
-def speaks_genai(attributes: Mapping[str, object]) -> bool:
-    """Whether a span describes GenAI work, in any of the conventions listed in `semconv/readings.yaml`."""
-    return any(key.startswith(sc.GENAI_NAMESPACES) for key in attributes)
+def is_about_agents(attributes: Mapping[str, object]) -> bool:
+    """Whether a span belongs to a run, or describes GenAI work in a convention listed in `semconv/readings.yaml`."""
+    return sc.TCC_RUN_ID in attributes or any(key.startswith(sc.GENAI_NAMESPACES) for key in attributes)
+
+
+def tells_cost(attributes: Mapping[str, object]) -> bool:
+    """Whether a span says what its call cost."""
+    return sc.TCC_COST_TOTAL in attributes or sc.GEN_AI_USAGE_COST in attributes

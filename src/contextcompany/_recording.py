@@ -24,7 +24,15 @@ from opentelemetry.trace import (
 
 from contextcompany import _diagnostics
 from contextcompany._content import as_float, as_int, as_text, attribute_value
-from contextcompany._context import RunContext, enter, leave, run_context, with_recording, with_run_context
+from contextcompany._context import (
+    RunContext,
+    enter,
+    leave,
+    run_context,
+    with_recording,
+    with_run_context,
+    without_taker,
+)
 from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
 from contextcompany._identity import RunIdentity, run_identity
 from contextcompany._mapping import (
@@ -211,7 +219,7 @@ class Recording(Generic[DataT]):
         """
         self._check("with")
         context = with_run_context(self._run, set_span_in_context(self._span, get_current()))
-        enter(self, with_recording(self, context))
+        enter(self, self._in_block(with_recording(self, context)))
         return self
 
     def __exit__(
@@ -232,6 +240,10 @@ class Recording(Generic[DataT]):
         self.__exit__(kind, error, trace)
 
     # -- for subclasses --------------------------------------------------------------------------------------------
+
+    def _in_block(self, context: Context) -> Context:
+        """The context of its `with` block: calls of instrumented clients there are not those of a step around it."""
+        return without_taker(context)
 
     def _missing(self) -> str | None:
         """What `end()` requires and was not set, as the message of the error; `None` when nothing is missing."""
