@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import SpanKind, Tracer, TracerProvider, get_current_span, use_span
+from opentelemetry.trace import NoOpTracer, SpanKind, Tracer, TracerProvider, get_current_span, use_span
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from contextcompany import _diagnostics
@@ -196,7 +196,9 @@ class FollowingProvider(TracerProvider):
     """Records through whatever provider the pipeline has at the moment; instrumentors keep the tracer they once got."""
 
     def __init__(self, pipeline: Callable[[], _Source]) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
+        self.is_on = True
+        """Instrumentors may leave wrappers behind when they are switched off; those record nothing then."""
 
     def get_tracer(
         self,
@@ -206,12 +208,12 @@ class FollowingProvider(TracerProvider):
         attributes: Attributes = None,
     ) -> Tracer:
         named = (instrumenting_module_name, instrumenting_library_version, schema_url, attributes)
-        return _FollowingTracer(self._pipeline, lambda provider: provider.get_tracer(*named))
+        return _FollowingTracer(self, lambda provider: provider.get_tracer(*named))
 
 
 class _FollowingTracer(Tracer):
-    def __init__(self, pipeline: Callable[[], _Source], get: Callable[[TracerProvider], Tracer]) -> None:
-        self._following = pipeline
+    def __init__(self, provider: FollowingProvider, get: Callable[[TracerProvider], Tracer]) -> None:
+        self._provider = provider
         self._get = functools.lru_cache(4)(get)
 
     def start_span(
@@ -225,8 +227,9 @@ class _FollowingTracer(Tracer):
         record_exception: bool = True,
         set_status_on_exception: bool = True,
     ) -> Span:
-        pipeline = self._following()
-        run = run_context(context)
+        if not self._provider.is_on:
+            return NoOpTracer().start_span(name, context)
+        pipeline, run = self._provider.pipeline(), run_context(context)
         return self._get(pipeline.instrumented).start_span(
             name,
             context,

@@ -6,7 +6,6 @@ import os
 import re
 import threading
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany import _configure, _diagnostics
@@ -14,8 +13,11 @@ from contextcompany.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from importlib.metadata import EntryPoint
 
     from opentelemetry.trace import TracerProvider
+
+    from contextcompany._foreign import FollowingProvider
 
 __all__ = ["instrument", "instrument_framework", "uninstrument"]
 
@@ -33,6 +35,9 @@ The official ones fill the step they are called in by themselves; OpenLLMetry wr
 end reads; OpenInference has its own.
 """
 
+_EXTRAS = ("agno", "anthropic", "claude", "crewai", "langchain", "openai")
+"""Extras of ours that bring an instrumentor."""
+
 _CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 
 
@@ -47,8 +52,18 @@ class _Found(NamedTuple):
 
 
 _switching = threading.RLock()
-_on: dict[str, tuple[_Found, Any]] = {}
-"""What we switched on, by package."""
+
+
+class _On(NamedTuple):
+    """An instrumentor that we switched on."""
+
+    name: str
+    instrumentor: Any
+    provider: FollowingProvider
+
+
+_on: dict[str, _On] = {}
+"""By package."""
 
 
 def instrument(*names: str, tracer_provider: TracerProvider | None = None) -> list[str]:
@@ -87,11 +102,10 @@ def uninstrument(*names: str) -> list[str]:
     """
     with _switching:
         wanted = {_plain(name) for name in names}
-        for package, (found, instrumentor) in list(_on.items()):
-            if wanted and not wanted & {_plain(found.name), _plain(package)}:
-                continue
-            del _on[package]
-            _try_to_switch_off(package, instrumentor)
+        for package, each in list(_on.items()):
+            if not wanted or wanted & {_plain(each.name), _plain(package)}:
+                del _on[package]
+                _switch_off(package, each)
         return _names_on()
 
 
@@ -112,31 +126,32 @@ def _try_to_switch_on(found: _Found, tracer_provider: TracerProvider | None) -> 
                 "%s was switched on by somebody else already, and records wherever they said.", found.package
             )
             return
+        from contextcompany import _foreign  # noqa: PLC0415 - imports the OpenTelemetry SDK
+
+        following = _foreign.FollowingProvider(_configure.pipeline)  # type: ignore[arg-type]  # each has what it takes
         with _content_captured():
-            instrumentor.instrument(**_arguments(tracer_provider))
+            instrumentor.instrument(**_arguments(tracer_provider or following))
     except Exception as error:  # noqa: BLE001 - it is not ours, and the others go on
         _diagnostics.count("not_instrumented")
         _diagnostics.LOGGER.warning("%s could not be switched on: %s", found.package, error)
         return
-    _on[found.package] = (found, instrumentor)
+    _on[found.package] = _On(found.name, instrumentor, following)
 
 
-def _try_to_switch_off(package: str, instrumentor: Any) -> None:
+def _switch_off(package: str, on: _On) -> None:
+    on.provider.is_on = False
     try:
-        instrumentor.uninstrument()
+        on.instrumentor.uninstrument()
     except Exception as error:  # noqa: BLE001 - it is not ours, and the others go on
         _diagnostics.LOGGER.warning("%s could not be switched off: %s", package, error)
 
 
-def _arguments(tracer_provider: TracerProvider | None) -> dict[str, object]:
+def _arguments(tracer_provider: TracerProvider) -> dict[str, object]:
     from opentelemetry._logs import NoOpLoggerProvider  # noqa: PLC0415 - most programs never get here
     from opentelemetry.metrics import NoOpMeterProvider  # noqa: PLC0415 - likewise
 
-    from contextcompany import _foreign  # noqa: PLC0415 - imports the OpenTelemetry SDK
-
-    following = _foreign.FollowingProvider(_configure.pipeline)  # type: ignore[arg-type]  # every pipeline has what it takes
     return {
-        "tracer_provider": following if tracer_provider is None else tracer_provider,
+        "tracer_provider": tracer_provider,
         # What we send is spans. Without these two, metrics and events with content would go to the program's global
         # providers, which nobody asked for.
         "meter_provider": NoOpMeterProvider(),
@@ -172,6 +187,8 @@ def _content_captured() -> Iterator[None]:
 
 def _installed() -> list[_Found]:
     """Instrumentors of LLM libraries, best first."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - takes 10 ms
+
     found = []
     for entry in entry_points(group=_GROUP):
         rank = _rank(entry)
@@ -195,7 +212,7 @@ def _best(installed: list[_Found]) -> list[_Found]:
     best: dict[str, _Found] = {}
     for found in installed:
         best.setdefault(_plain(found.name), found)
-    on = {_plain(found.name) for found, _ in _on.values()}
+    on = {_plain(each.name) for each in _on.values()}
     return [found for name, found in best.items() if name not in on]
 
 
@@ -208,11 +225,7 @@ def _named(name: str, installed: list[_Found]) -> _Found:
 
 
 def _advice(name: str, installed: list[_Found]) -> str:
-    try:
-        extras = metadata("contextcompany").get_all("Provides-Extra") or []
-    except PackageNotFoundError:  # run from a copy of the sources
-        extras = []
-    extra = next((each for each in extras if _plain(name) in (each, f"{each}_agent_sdk")), None)
+    extra = next((each for each in _EXTRAS if _plain(name) in (each, f"{each}_agent_sdk")), None)
     if extra is not None:
         return f"`pip install 'contextcompany[{extra}]'` brings one."
     known = ", ".join(sorted({found.name for found in installed})) or "none"
@@ -220,7 +233,7 @@ def _advice(name: str, installed: list[_Found]) -> str:
 
 
 def _names_on() -> list[str]:
-    return sorted({found.name for found, _ in _on.values()})
+    return sorted({each.name for each in _on.values()})
 
 
 def _plain(name: str) -> str:
