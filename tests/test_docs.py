@@ -25,7 +25,7 @@ def test_readme_code_runs(receiver, monkeypatch):
     namespace["provider"].shutdown()
 
     assert report.dropped == {}
-    assert len(receiver.spans()) == 12
+    assert len(receiver.spans()) == 14
     assert len(receiver.logs()) == 2
 
 

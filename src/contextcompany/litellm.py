@@ -171,7 +171,7 @@ _NAMES = {
 
 def _run_id(kwargs: dict[str, Any]) -> str | None:
     metadata = (kwargs.get("litellm_params") or {}).get("metadata") or {}
-    return as_text(metadata.get(_mapping.RUN_ID) or metadata.get("tcc.run_id")) or None
+    return as_text(metadata.get(_mapping.RUN_ID)) or None
 
 
 def _ns(when: datetime) -> int:
