@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -392,13 +393,38 @@ def test_each_extra_that_brings_an_instrumentor_is_named():
     assert tuple(extras) == _instrument._EXTRAS
 
 
-def test_litellm_says_what_to_install(monkeypatch):
+def test_litellm_says_what_to_install():
     """Without LiteLLM the module cannot be imported, and says why."""
-    monkeypatch.setitem(sys.modules, "litellm", None)
-    monkeypatch.delitem(sys.modules, "contextcompany.litellm", raising=False)
+    program = """
+        import sys
+        sys.modules["litellm"] = None
+        try:
+            import contextcompany.litellm
+        except ImportError as error:
+            print(error)
+    """
 
-    with pytest.raises(ImportError, match=r"pip install 'contextcompany\[litellm\]'"):
-        import contextcompany.litellm  # noqa: F401
+    assert "pip install 'contextcompany[litellm]'" in run_program(program).out
+
+
+def test_a_forked_child_records_on(install, receiver):
+    """What a child's instrumented calls record is sent by the child."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this platform")
+    module = install("openai", OFFICIAL)
+    tcc.configure(url=receiver.url)
+    tcc.instrument()
+    module.call()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # this process has threads, from Python 3.12 on
+        pid = os.fork()
+    if pid == 0:
+        module.call()
+        os._exit(tcc.flush(5).waiting)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    tcc.flush(5)
+    assert [span.name for span in receiver.spans()] == ["call", "call"]
 
 
 def test_no_step_pays_for_what_nobody_uses():

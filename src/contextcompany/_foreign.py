@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import NoOpTracer, SpanKind, Tracer, TracerProvider, get_current_span, use_span
+from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode, Tracer, TracerProvider, get_current_span, use_span
 from opentelemetry.util._decorator import _agnosticcontextmanager
 
 from contextcompany import _diagnostics
@@ -38,6 +38,7 @@ __all__ = ["SCOPE", "FollowingProvider", "ForeignSpans", "changed", "private_pro
 SCOPE = "contextcompany"
 """The name of our own instrumentation scope: spans of any other are foreign."""
 
+_MAX_OPEN = 10_000
 _MAX_TRACES = 256
 _MAX_CALLS = 256
 
@@ -76,6 +77,8 @@ class ForeignSpans(SpanProcessor):
         if run is None:
             return
         self._open[_span_id(span.get_span_context())] = _Open(run, step)
+        if len(self._open) > _MAX_OPEN:  # streams that nobody read to their end
+            self._open.pop(next(iter(self._open)), None)
         if not _is_ours(span):
             span.set_attributes(run.shared)
 
@@ -101,8 +104,9 @@ class ForeignSpans(SpanProcessor):
         if call is None:
             return span
         if step is not None:
+            # The exception that a failed attempt ended with is only on its span; that stays as a step in the step.
             if step.take(call):
-                return None
+                return span if span.status.status_code is StatusCode.ERROR else None
             span = changed(span, parent=get_current_span(step.place_for_other()).get_span_context())
         context = span.get_span_context()
         if context is not None and self._counted.has(context.trace_id, call):

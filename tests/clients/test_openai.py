@@ -267,6 +267,17 @@ class TestOpenInference:
         assert step.step_id == "step-1"
         assert told(step) == HELLO
 
+    def test_a_failed_attempt_keeps_its_exception(self, captured, names):
+        """It is a step in the step, which stands for the same call; the retry fills the step."""
+        with FakeLLM(Answer("no", status=400), "Hi!") as llm, tcc.run() as r, r.step():
+            with pytest.raises(openai.BadRequestError):
+                chat(llm)
+            chat(llm)
+
+        (step,) = captured.run.steps
+        (failed,) = step.steps
+        assert (step.response, step.status, failed.status) == ("Hi!", 0, 2)
+
     def test_every_call_is_counted_once(self, llm, captured):
         """Two outside of steps and two in one step are four."""
         with tcc.run() as r:

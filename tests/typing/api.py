@@ -76,3 +76,7 @@ TracerProvider().add_span_processor(tcc.ObservatorySpanProcessor(all_spans=True)
 with capture(deterministic=True) as captured:
     assert_type(captured, Capture)
     assert_type(captured.run, RecordedRun)
+
+assert_type(tcc.instrument(), list[str])
+assert_type(tcc.instrument("openai", "anthropic", tracer_provider=TracerProvider()), list[str])
+assert_type(tcc.uninstrument("openai"), list[str])
