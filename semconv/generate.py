@@ -44,6 +44,8 @@ class Registry:
     spans: list[Node]
     events: list[Node]
     namespaces: list[Node]
+    spellings: list[Node]
+    kinds: list[Node]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,7 +84,7 @@ def load(folder: Path) -> Registry:
         attributes=read("attributes.yaml")["attributes"],
         spans=read("spans.yaml")["spans"],
         events=read("events.yaml")["events"],
-        namespaces=read("readings.yaml")["namespaces"],
+        **{table: read("readings.yaml")[table] for table in ("namespaces", "spellings", "kinds")},
     )
 
 
@@ -98,6 +100,8 @@ def problems(registry: Registry) -> list[str]:
         found += _signal_problems(f"spans.yaml: {span['type']}", span, registry)
     for event in registry.events:
         found += _signal_problems(f"events.yaml: {event['name']}", event, registry)
+    for spelling in registry.spellings:
+        found += _unknown(f"readings.yaml: {spelling['key']} means", spelling["means"], registry)
     return found
 
 
@@ -246,13 +250,15 @@ def _module(registry: Registry) -> Node:
     named = [(constant(a["key"]), a["key"], _text(a)) for a in attributes if not _is_renamed(a)]
     named += [(f"EVENT_{constant(e['name'])}", e["name"], e["brief"]) for e in registry.events]
     enums = _enums(registry)
-    tables = ["GENAI_NAMESPACES", "RENAMED", "SCHEMA_URL", "SENSITIVE_KEYS"]
+    tables = ["GENAI_NAMESPACES", "KINDS", "RENAMED", "SCHEMA_URL", "SENSITIVE_KEYS", "SPELLINGS"]
     return {
         "exported": sorted([name for name, _, _ in named] + tables) + [enum["name"] for enum in enums],
         "schema_url": registry.manifest["schema_url"],
         "names": sorted(named),
         "namespaces": sorted(registry.namespaces, key=lambda n: str(n["prefix"])),
         "renamed": sorted((a["key"], a["deprecated"]["renamed_to"]) for a in attributes if _is_renamed(a)),
+        "spellings": sorted((s["key"], s["means"]) for s in registry.spellings),
+        "kinds": [(k["key"], sorted(k["values"].items())) for k in registry.kinds],
         "sensitive": sorted(a["key"] for a in attributes if _is_sensitive(a)),
         "enums": enums,
     }

@@ -25,7 +25,7 @@ def test_readme_code_runs(receiver, monkeypatch):
     namespace["provider"].shutdown()
 
     assert report.dropped == {}
-    assert len(receiver.spans()) == 28
+    assert len(receiver.spans()) == 30
     assert len(receiver.logs()) == 3
 
 

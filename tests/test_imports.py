@@ -21,7 +21,7 @@ LEAVES = {
 }
 """These import nothing of ours, except that everything may use `exceptions` and `_diagnostics`."""
 
-SDK = {"_console", "_export", "_pipeline", "_reading", "_span", "testing"}
+SDK = {"_console", "_export", "_foreign", "_pipeline", "_reading", "_span", "testing"}
 """Only these touch the OpenTelemetry SDK, and they are imported when the pipeline is built."""
 
 
@@ -65,6 +65,17 @@ def test_the_sdk_is_touched_in_few_places():
     touching = {name for name, names in MODULES.items() if any("opentelemetry.sdk" in each for each in names)}
 
     assert touching <= SDK
+
+
+def test_libraries_that_may_be_missing_are_imported_by_one_module_each():
+    """And by none that `import contextcompany` loads."""
+    optional = ("opentelemetry.util.genai", "opentelemetry.instrumentation", "litellm", "claude_agent_sdk")
+
+    assert {name for name, names in MODULES.items() if any(each.startswith(optional) for each in names)} == {
+        "_inference",
+        "claude",
+        "litellm",
+    }
 
 
 def test_builders_know_no_settings_and_no_exporter():

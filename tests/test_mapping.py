@@ -17,6 +17,8 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind
 
 import contextcompany as tcc
+from contextcompany import _configure
+from contextcompany._foreign import FollowingProvider
 from genai_shapes import (
     check_input_messages,
     check_output_messages,
@@ -1234,6 +1236,8 @@ def record_everything(run_id):
             previous_response_id="resp-1",
         )
         s.metadata(attempt="1").status(code, "cut off").first_token()
+        client_facts = {"top_k": 40.0, "server_address": "localhost", "server_port": 8080}
+        s._data.told_by_client.update(client_facts)
         if cost is not None:
             s.cost(cost)
         s.end()
@@ -1255,9 +1259,22 @@ def iter_words():
     yield "lo"
 
 
+FOREIGN = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
+
+
+def record_foreign_calls(run_id):
+    """One call that two instrumentations see."""
+    provider = FollowingProvider(_configure.pipeline)
+    outer, inner = (provider.get_tracer(name) for name in ("framework", "client"))
+    r = tcc.run(run_id, "session-42", True, user_id="user-17", org_id="org-3")
+    with r, outer.start_as_current_span("call", attributes=FOREIGN):
+        inner.start_span("call", attributes=FOREIGN).end()
+
+
 def emitted(receiver):
     """All that `record_everything()` writes, and events: pairs of key and value, by the kind of span or event."""
     record_everything("r-1")
+    record_foreign_calls("r-3")
     r = tcc.run("r-2")
     r.span.record_exception(ValueError("odd"))
     r.feedback("thumbs_up", "Thanks.")
@@ -1266,6 +1283,9 @@ def emitted(receiver):
     nouns = {"invoke_agent": "run", "chat": "step", "execute_tool": "tool_call"}
     found = defaultdict(list)
     for span in receiver.spans():
+        if span.name == "call":
+            found["foreign_call"] += [pair for pair in span.attributes.items() if pair not in FOREIGN.items()]
+            continue
         found[nouns[span.attributes["gen_ai.operation.name"]]] += span.attributes.items()
         for name, attributes, _ in span.events:
             found[name] += attributes.items()

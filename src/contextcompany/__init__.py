@@ -7,6 +7,7 @@ from contextcompany._configure import FlushReport, configure, flush, shutdown, s
 from contextcompany._decorators import agent, llm, tool
 from contextcompany._feedback import submit_feedback
 from contextcompany._inherited import attributes
+from contextcompany._instrument import instrument, uninstrument
 from contextcompany._propagation import propagate
 from contextcompany._run import Run, current_run, resume, run
 from contextcompany._send import send_run, send_step, send_tool_call
@@ -37,6 +38,7 @@ __all__ = [
     "extract",
     "flush",
     "inject",
+    "instrument",
     "llm",
     "observatory_exporter",
     "propagate",
@@ -51,6 +53,7 @@ __all__ = [
     "submit_feedback",
     "tool",
     "tool_call",
+    "uninstrument",
 ]
 
 TYPE_CHECKING = False

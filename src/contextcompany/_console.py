@@ -563,7 +563,9 @@ def _total(run: RecordedRun) -> _Total:
     waiting: list[tuple[Recorded, bool, bool, bool]] = [(run, False, False, False)]
     while waiting:
         value, is_repeated, tokens_known, cost_known = waiting.pop()
-        if isinstance(value, RecordedStep):
+        if isinstance(value, RecordedStep) and value.is_counted_inside:
+            waiting += [(each, is_repeated, tokens_known, cost_known) for each in value.steps]
+        elif isinstance(value, RecordedStep):
             total.steps += not is_repeated
             total.add(value, tokens_known=tokens_known, cost_known=cost_known)
             tokens_known = tokens_known or value.tokens != RecordedTokens()

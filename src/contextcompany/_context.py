@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
     from typing_extensions import Self
 
-    from contextcompany._data import Scope
+    from contextcompany._data import Call, Scope
     from contextcompany._mapping import Attributes
     from contextcompany._settings import Destination
 
@@ -18,6 +23,7 @@ __all__ = [
     "Layer",
     "Resumed",
     "RunContext",
+    "Taker",
     "current_layer",
     "current_recording",
     "enter",
@@ -25,14 +31,20 @@ __all__ = [
     "leave",
     "run_context",
     "shared_attributes",
+    "taker",
     "with_layer",
     "with_recording",
     "with_run_context",
+    "with_taker",
+    "without_taker",
 ]
+
+_UTIL_GENAI = "opentelemetry.util.genai.invocation"
 
 _KEY = create_key("contextcompany-run")
 _RECORDING_KEY = create_key("contextcompany-recording")
 _LAYER_KEY = create_key("contextcompany-attributes")
+_TAKER_KEY = create_key("contextcompany-taker")
 
 
 class Layer(NamedTuple):
@@ -108,6 +120,50 @@ def shared_attributes(run: RunContext | None, context: Context | None = None) ->
         for layer in layers:
             shared.update(layer.attributes)
     return shared
+
+
+class Taker(Protocol):
+    """A step that is current: it takes what other instrumentation records of its call to an LLM."""
+
+    def take(self, call: Call) -> bool:
+        """Whether the call is the step's own. Then what it says is in the step, and it must not be recorded again."""
+
+    def record(self, call: Call) -> None:
+        """Record a call that nobody else records: as the step's own, or else as a step of its own."""
+
+    def place_for_other(self) -> Context:
+        """Where a call belongs that `take` did not take: beside the step, or in it if the step has no call at all."""
+
+
+def taker(context: Context | None = None) -> Taker | None:
+    """The step that `context` is directly in the block of: not in that of a run or tool call inside of it."""
+    return get_value(_TAKER_KEY, context)  # type: ignore[return-value]  # nobody else knows the key
+
+
+def with_taker(owner: Taker, now: Callable[[], int], context: Context) -> Context:
+    """`context`, in the block of the step `owner`."""
+    context = set_value(_TAKER_KEY, owner, context)
+    # Whoever has loaded it is instrumented, or soon will be; for anybody else it is not worth 60 ms.
+    inference = _inference() if _UTIL_GENAI in sys.modules else None
+    return context if inference is None else inference.offered(owner, now, context)
+
+
+def without_taker(context: Context) -> Context:
+    """`context`, in the block of something that calls no LLM by itself."""
+    if taker(context) is None:
+        return context
+    context = set_value(_TAKER_KEY, None, context)
+    inference = _inference() if _UTIL_GENAI in sys.modules else None
+    return context if inference is None else inference.withheld(context)
+
+
+@cache
+def _inference() -> ModuleType | None:
+    try:
+        from contextcompany import _inference  # noqa: PLC0415 - imports opentelemetry.util.genai
+    except ImportError:  # an older one, which has nothing to offer
+        return None
+    return _inference
 
 
 # --- entering and leaving --------------------------------------------------------------------------------------------

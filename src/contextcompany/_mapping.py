@@ -24,32 +24,36 @@ from contextcompany._redaction import without_secrets
 
 __all__ = [
     "BAGGAGE_KEYS",
+    "CLIENT_FACTS",
     "COLLECTED",
+    "COUNTED_INSIDE",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
     "PARAMETERS",
     "RESUMED_EVENT",
     "RUN_ENDED",
+    "RUN_ID",
     "SHUTDOWN",
     "SUSPENDED_EVENT",
     "TIMED_OUT",
     "TIMEOUT",
     "Attributes",
     "baggage_entries",
-    "belongs_to_run",
+    "cost_attributes",
     "evaluation_attributes",
     "exception_attributes",
     "exception_type",
+    "is_about_agents",
     "layer_attributes",
     "run_attributes",
     "run_name",
     "run_start_attributes",
     "scope_attributes",
     "scope_of_baggage",
-    "speaks_genai",
     "step_attributes",
     "step_name",
     "step_start_attributes",
+    "tells_cost",
     "tool_call_attributes",
     "tool_call_name",
     "tool_call_start_attributes",
@@ -70,6 +74,7 @@ TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT
 _INVOKE_AGENT = sc.GenAiOperationNameValues.INVOKE_AGENT
 _CHAT = sc.GenAiOperationNameValues.CHAT
 _EXECUTE_TOOL = sc.GenAiOperationNameValues.EXECUTE_TOOL
+RUN_ID = sc.TCC_RUN_ID
 TIMED_OUT = "timeout"
 """`error.type` of a run that did not end in time."""
 
@@ -168,8 +173,7 @@ def run_attributes(data: RunData) -> Attributes:
         attributes[sc.TCC_RUN_FULL_INPUT] = data.full_input
     if data.response is not None:
         attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(None)
-    if data.time_to_first_chunk is not None:
-        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
+    attributes.update(_streamed(data))
     if data.full_output is not None:
         attributes[sc.TCC_RUN_FULL_OUTPUT] = data.full_output
     if data.waited is not None:
@@ -190,8 +194,7 @@ def step_attributes(data: StepData) -> Attributes:
     if data.response is not None:
         attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(finish_reason)
         finish_reason = finish_reason or data.response.finish_reason
-    if data.time_to_first_chunk is not None:
-        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
+    attributes.update(_streamed(data))
     if finish_reason is not None:
         attributes[sc.GEN_AI_RESPONSE_FINISH_REASONS] = (clean_text(finish_reason),)
     if data.response_id is not None:
@@ -201,9 +204,11 @@ def step_attributes(data: StepData) -> Attributes:
         attributes[sc.GEN_AI_TOOL_DEFINITIONS] = tools
     if data.parameters:
         attributes.update(_parameters(data.parameters))
+    for name, value in data.told_by_client.items():
+        attributes[CLIENT_FACTS[name]] = attribute_value(value)
     attributes.update(_tokens(data.tokens))
     if data.cost is not None:
-        attributes.update(_cost(data.cost))
+        attributes.update(cost_attributes(data.cost))
     attributes.update(_model(data))
     return attributes
 
@@ -230,6 +235,11 @@ def _common(data: Common) -> Attributes:
         attributes[sc.TCC_INCOMPLETE] = True
         attributes[sc.TCC_INCOMPLETE_REASON] = data.incomplete
     return attributes
+
+
+def _streamed(data: Common) -> Attributes:
+    seconds = data.time_to_first_chunk
+    return {} if seconds is None else {sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: seconds}
 
 
 def _metadata(metadata: Mapping[str, object]) -> Attributes:
@@ -283,7 +293,7 @@ def _tokens(tokens: Tokens) -> Attributes:
     return attributes
 
 
-def _cost(cost: Cost) -> Attributes:
+def cost_attributes(cost: Cost) -> Attributes:
     attributes: Attributes = {sc.TCC_COST_TOTAL: cost.total, sc.GEN_AI_USAGE_COST: cost.total}
     if cost.price_version is None:
         attributes[sc.TCC_COST_SOURCE] = sc.TccCostSourceValues.PROVIDED
@@ -310,6 +320,13 @@ PARAMETERS: Mapping[str, tuple[str, type]] = {
     "previous_response_id": (sc.GEN_AI_REQUEST_PREVIOUS_RESPONSE_ID, str),
 }
 """The request parameters under their names in `Step.parameters`: the attribute, and the type it has there."""
+
+CLIENT_FACTS: Mapping[str, str] = {
+    "top_k": sc.GEN_AI_REQUEST_TOP_K,
+    "server_address": sc.SERVER_ADDRESS,
+    "server_port": sc.SERVER_PORT,
+}
+"""What instrumented clients know of a call and users cannot set, with its attribute."""
 
 
 def _parameters(parameters: Mapping[str, object]) -> Attributes:
@@ -386,11 +403,15 @@ def evaluation_attributes(run_id: str, evaluation: Evaluation) -> Attributes:
 # --- spans of other people -------------------------------------------------------------------------------------------
 
 
-def belongs_to_run(attributes: Mapping[str, object]) -> bool:
-    """Whether a span carries a run id: one of ours, or a foreign one inside a run."""
-    return sc.TCC_RUN_ID in attributes
+COUNTED_INSIDE: Attributes = {sc.TCC_USAGE_COUNTED_INSIDE: True}
+"""Marks a span whose call another span records too, the one to count."""
 
 
-def speaks_genai(attributes: Mapping[str, object]) -> bool:
-    """Whether a span describes GenAI work, in any of the conventions listed in `semconv/readings.yaml`."""
-    return any(key.startswith(sc.GENAI_NAMESPACES) for key in attributes)
+def is_about_agents(attributes: Mapping[str, object]) -> bool:
+    """Whether a span belongs to a run, or describes GenAI work in a convention listed in `semconv/readings.yaml`."""
+    return sc.TCC_RUN_ID in attributes or any(key.startswith(sc.GENAI_NAMESPACES) for key in attributes)
+
+
+def tells_cost(attributes: Mapping[str, object]) -> bool:
+    """Whether a span says what its call cost."""
+    return sc.TCC_COST_TOTAL in attributes or sc.GEN_AI_USAGE_COST in attributes

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace import Tracer as SDKTracer
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
@@ -21,9 +21,9 @@ from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, ProxyTracer, Sta
 
 from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings, _threads
 from contextcompany._console import Console
-from contextcompany._context import run_context, shared_attributes
 from contextcompany._data import ERROR, Status
 from contextcompany._export import EXIT_TIMEOUT_S, Delivery, RoutedLogRecord, span_exporter
+from contextcompany._foreign import SCOPE, ForeignSpans, private_provider
 from contextcompany._identity import new_id, random_span_id, random_trace_id
 from contextcompany._span import RecordedSpan
 from contextcompany._version import __version__
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace import Span as SDKSpan
     from opentelemetry.trace import Link, Span, SpanKind, Tracer
 
     from contextcompany._identity import RunIdentity
@@ -51,7 +50,6 @@ __all__ = [
     "observatory_exporter",
 ]
 
-_SCOPE = "contextcompany"
 _NO_LIMITS = LogRecordLimits(*[2**31 - 1] * 4)
 
 
@@ -161,10 +159,11 @@ class OTelPipeline:
         self.new_id = new_id
         self._route = functools.lru_cache(256)(functools.partial(_route, settings, environ))
         self._ids = _Ids()
+        self._foreign_ids: IdGenerator = self._ids
         # `service.name` as the SDK itself would find it, unless it was set here.
         resource = Resource.create({SERVICE_NAME: settings.service_name} if settings.service_name else None)
         self._resource = resource
-        self._scope = InstrumentationScope(_SCOPE, __version__, SCHEMA_URL)
+        self._scope = InstrumentationScope(SCOPE, __version__, SCHEMA_URL)
         self._console = Console() if settings.console else None
         self._provider = provider
         self._tracer = None if provider is None else self._get_tracer(provider)
@@ -253,9 +252,22 @@ class OTelPipeline:
         if self._console is not None:
             self._console.put(readable)
 
+    @functools.cached_property
+    def instrumented(self) -> TracerProvider:
+        """What instrumentors that `instrument()` switched on record through: the user's provider, or one of ours."""
+        if self._provider is not None:
+            return self._provider
+        return private_provider(self._resource, self._foreign_ids, self.foreign_span_ended)
+
+    def foreign_span_ended(self, span: ReadableSpan, destination: Destination | None) -> None:
+        """Queue a span of other instrumentation that has just ended."""
+        self.delivery.put_span(span, destination)
+        if self._console is not None:
+            self._console.put(span)
+
     def _get_tracer(self, provider: TracerProvider) -> Tracer:
         """Our tracer, with ids of our own. Only this tracer changes: the provider keeps one per scope."""
-        tracer = provider.get_tracer(_SCOPE, __version__, SCHEMA_URL)
+        tracer = provider.get_tracer(SCOPE, __version__, SCHEMA_URL)
         if isinstance(tracer, SDKTracer):
             tracer.id_generator = self._ids
         return tracer
@@ -301,7 +313,7 @@ class _Ids(IdGenerator):
         return self.fixed.identity is None
 
 
-class ObservatorySpanProcessor(SpanProcessor):
+class ObservatorySpanProcessor(ForeignSpans):
     """A span processor for your own provider: sends what belongs to runs or speaks GenAI to the Observatory.
 
     Spans of other kinds (HTTP, SQL, …) are left alone unless `all_spans` is set. The sampler and limits of the provider
@@ -318,28 +330,8 @@ class ObservatorySpanProcessor(SpanProcessor):
 
     def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
         self._delivery = Delivery(_destination_now(api_key, url))
-        self._all_spans = all_spans
-        self._routes: dict[int, Destination] = {}
+        super().__init__(lambda attributes: all_spans or _mapping.is_about_agents(attributes), self._delivery.put_span)
         _processors.add(self)
-
-    def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
-        """Note where the span goes, and let a foreign span inside a run carry the run's id."""
-        run = run_context(parent_context)
-        if run is not None and run.destination is not None:
-            self._routes[span.get_span_context().span_id] = run.destination
-        scope = span.instrumentation_scope
-        if scope is None or scope.name != _SCOPE:
-            span.set_attributes(shared_attributes(run, parent_context))
-
-    def on_end(self, span: ReadableSpan) -> None:
-        """Queue the span. Nothing is sent on this thread."""
-        context = span.get_span_context()
-        destination = self._routes.pop(context.span_id, None) if context is not None and self._routes else None
-        attributes = span.attributes or {}
-        if not (self._all_spans or _mapping.belongs_to_run(attributes) or _mapping.speaks_genai(attributes)):
-            return
-        _diagnostics.LOGGER.debug("Recorded %s.", span.name)
-        self._delivery.put_span(span, destination)
 
     def flush(self, timeout: float) -> tuple[int, int]:
         """Send what waits, for at most `timeout` seconds; how much was delivered so far, and how much is left."""

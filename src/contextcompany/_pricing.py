@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany import _diagnostics
+from contextcompany._data import NO_TOKENS, Cost
 from contextcompany._providers import (
     ALIASES,
     MAKERS,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
     from genai_prices.types import ModelInfo, ModelPrice
 
-__all__ = ["Price", "preload", "price"]
+    from contextcompany._data import StepData
+
+__all__ = ["Price", "calculated_cost", "preload", "price"]
 
 _LOAD_TIMEOUT_S = 5.0
 """A fork waits at most this long for an import of the price table that is under way (it takes 0.15 s)."""
@@ -68,6 +71,23 @@ def preload() -> None:
         threading.Thread(target=_library, name="contextcompany-prices", daemon=True).start()
     except RuntimeError:  # no thread to be had, or the interpreter is ending: `price` will import the table
         del _imports[os.getpid()]
+
+
+def calculated_cost(said: StepData, at_ns: int) -> Cost | None:
+    """What a call cost that started then; `None` when its model or tokens are not known, or its price."""
+    model, tokens = said.model.used or said.model.requested, said.tokens
+    if model is None or tokens == NO_TOKENS:
+        return None
+    found = price(
+        model=model,
+        provider=said.provider,
+        input_tokens=tokens.input,
+        cache_read_tokens=tokens.cached,
+        cache_write_tokens=tokens.cache_write,
+        output_tokens=tokens.completion,
+        at=at_ns / 1e9,
+    )
+    return found and Cost(found.total, found.version)
 
 
 def price(

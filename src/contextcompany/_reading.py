@@ -13,10 +13,11 @@ from opentelemetry.trace import StatusCode
 
 from contextcompany import semconv as sc
 from contextcompany._content import as_text
-from contextcompany._data import ERROR, OK, PARTIAL
+from contextcompany._data import ERROR, OK, PARTIAL, Call, Model, StepData, Tokens
 from contextcompany._identity import run_identity
-from contextcompany._mapping import PARAMETERS
+from contextcompany._mapping import CLIENT_FACTS, PARAMETERS
 from contextcompany._message_parts import parsed_json
+from contextcompany._messages import prompt, response, tool_definitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ __all__ = [
     "RecordedToolCall",
     "belongs_to",
     "is_run",
+    "read_call",
     "read_feedback",
     "read_loose",
     "read_runs",
@@ -202,6 +204,8 @@ class RecordedStep(_Recorded):
     """US dollars; `None` when it is not known."""
     cost_source: str | None = None
     """`provided` by the caller or `calculated` from the tokens."""
+    is_counted_inside: bool = False
+    """Another step, recorded by the client below, is the same call: add up the tokens and cost of that one only."""
     tool_definitions: Any = None
     """The tools that the model could call, parsed."""
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -367,6 +371,50 @@ class _Forest:
         return [(made[id(node)], node.is_own) for node in self._top]
 
 
+_WITH_AN_ANSWER = (
+    sc.GenAiOperationNameValues.CHAT,
+    sc.GenAiOperationNameValues.TEXT_COMPLETION,
+    sc.GenAiOperationNameValues.GENERATE_CONTENT,
+)
+
+
+def read_call(span: ReadableSpan, *, with_content: bool) -> Call | None:
+    """The call to an LLM that a span of other instrumentation describes, if it describes one."""
+    attributes = _current_names(span.attributes or {})
+    if attributes.get(sc.GEN_AI_OPERATION_NAME) not in _WITH_AN_ANSWER:
+        return None
+    step = _step(attributes)
+    tokens: RecordedTokens = step["tokens"]
+    said = StepData(
+        model=Model(step["model_requested"], step["model_used"]),
+        provider=step["provider"],
+        response_id=step["response_id"],
+        finish_reason=step["finish_reason"],
+        error_type=_text(attributes, sc.ERROR_TYPE),
+        tokens=Tokens.of_totals(tokens.input, tokens.cached, tokens.cache_write, tokens.output, tokens.reasoning),
+    )
+    if with_content:
+        said.parameters = {name: value for name, value in step["parameters"].items() if name in PARAMETERS}
+        said.time_to_first_chunk = step["time_to_first_chunk"]
+        said.told_by_client = {name: attributes[key] for name, key in CLIENT_FACTS.items() if key in attributes}
+        _add_content(said, attributes)
+    scope = span.instrumentation_scope
+    source = None if scope is None else scope.name
+    return Call(said, span.start_time or 0, span.end_time or 0, source)
+
+
+def _add_content(said: StepData, attributes: Mapping[str, Any]) -> None:
+    # OpenInference has the whole request and the whole answer as JSON text.
+    asked = _text(attributes, sc.GEN_AI_INPUT_MESSAGES, sc.INPUT_VALUE)
+    if asked is not None:
+        said.prompt = prompt(asked, _text(attributes, sc.GEN_AI_SYSTEM_INSTRUCTIONS))
+    answered = _text(attributes, sc.GEN_AI_OUTPUT_MESSAGES, sc.OUTPUT_VALUE)
+    if answered is not None:
+        said.response = response(answered)
+    if (tools := _text(attributes, sc.GEN_AI_TOOL_DEFINITIONS)) is not None:
+        said.tool_definitions = tool_definitions(tools)
+
+
 # --- one span → one value --------------------------------------------------------------------------------------------
 
 
@@ -449,6 +497,7 @@ def _step(attributes: Mapping[str, object]) -> dict[str, Any]:
         ),
         "cost": _number(attributes, sc.TCC_COST_TOTAL, sc.GEN_AI_USAGE_COST),
         "cost_source": _text(attributes, sc.TCC_COST_SOURCE),
+        "is_counted_inside": attributes.get(sc.TCC_USAGE_COUNTED_INSIDE) is True,
         "tool_definitions": _parsed(attributes.get(sc.GEN_AI_TOOL_DEFINITIONS)),
         "parameters": {
             name: list(value) if isinstance(value, tuple) else value
@@ -491,9 +540,17 @@ _PARAMETERS = {
 
 
 def _current_names(attributes: Mapping[str, object]) -> dict[str, object]:
-    """The attributes with older spellings as what they are called now; where both are there, the new one counts."""
-    renamed = {sc.RENAMED[key]: value for key, value in attributes.items() if key in sc.RENAMED}
+    """The attributes, with those of other spellings as what they are called now; where both are there, ours count."""
+    renamed: dict[str, object] = {}
+    for key, value in attributes.items():
+        if key in _NAMES:
+            renamed[_NAMES[key]] = value
+        elif key in sc.KINDS and value in sc.KINDS[key]:
+            renamed[sc.GEN_AI_OPERATION_NAME] = sc.KINDS[key][value]
     return {**renamed, **attributes}
+
+
+_NAMES = {**sc.SPELLINGS, **sc.RENAMED}
 
 
 def _kind(attributes: Mapping[str, object]) -> type[RecordedRun | RecordedStep | RecordedToolCall] | None:
@@ -550,7 +607,9 @@ def _messages(attributes: Mapping[str, object]) -> dict[str, Any]:
 def _plain(messages: Any, expected_role: str) -> Any:
     """The text of a single message that is nothing but text, else the messages."""
     match messages:
-        case [{"role": role, "parts": parts, **rest}] if role == expected_role and not rest.keys() - {"finish_reason"}:
+        case [{"role": role, "parts": parts, **rest}] if role == expected_role and {
+            name for name, value in rest.items() if value is not None
+        } <= {"finish_reason"}:
             text = _plain_parts(parts)
             return text if isinstance(text, str) else messages
     return messages

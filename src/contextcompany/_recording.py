@@ -32,6 +32,7 @@ from contextcompany._context import (
     shared_attributes,
     with_recording,
     with_run_context,
+    without_taker,
 )
 from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
 from contextcompany._identity import RunIdentity, run_identity
@@ -235,6 +236,10 @@ class Recording(Generic[DataT]):
 
     # -- for subclasses --------------------------------------------------------------------------------------------
 
+    def _in_block(self, context: Context) -> Context:
+        """The context of its `with` block: calls of instrumented clients there are not those of a step around it."""
+        return without_taker(context)
+
     def _missing(self) -> str | None:
         """What `end()` requires and was not set, as the message of the error; `None` when nothing is missing."""
         raise NotImplementedError
@@ -278,7 +283,7 @@ class Recording(Generic[DataT]):
 
     def _current_context(self) -> Context:
         """OpenTelemetry context as it is here, with this as the current run, step or tool call."""
-        return with_recording(self._run, self, set_span_in_context(self._span, get_current()))
+        return self._in_block(with_recording(self._run, self, set_span_in_context(self._span, get_current())))
 
     def _register(self) -> None:
         """Let whoever shuts down, or ends the run, know that this is open."""

@@ -8,8 +8,8 @@ from opentelemetry.trace import SpanKind
 
 from contextcompany import _configure, _diagnostics, _mapping, _messages, _pricing, _providers
 from contextcompany._content import as_float, as_int, as_text
-from contextcompany._context import current_recording
-from contextcompany._data import NO_TOKENS, Cost, Model, StepData, Tokens
+from contextcompany._context import current_recording, with_taker
+from contextcompany._data import Cost, Model, StepData, Tokens
 from contextcompany._recording import Place, Recording, Time, place_for_child
 from contextcompany._streams import Pieces
 from contextcompany._tool_call import ToolCall
@@ -17,7 +17,11 @@ from contextcompany._tool_call import ToolCall
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
 
+    from opentelemetry.context import Context
     from typing_extensions import Self
+
+    from contextcompany._context import RunContext
+    from contextcompany._data import Call
 
 __all__ = ["Step", "current_step", "step"]
 
@@ -54,6 +58,8 @@ class Step(Recording[StepData]):
     ) -> None:
         pipeline = _configure.pipeline()
         super().__init__(pipeline, StepData(step_id=as_text(step_id) or pipeline.new_id()))
+        self._call: Call | None = None
+        self._other_calls: tuple[Call, ...] = ()
         self._run, context, self._children = place_for_child(pipeline, run_id, parent, api_key, tcc_url)
         self._told_provider = None if provider is None else as_text(provider)
         self._pieces: Pieces | None = None
@@ -252,9 +258,20 @@ class Step(Recording[StepData]):
         if self._data.response is None and self._pieces is not None and (whole := self._pieces.whole()) is not None:
             self._data.response = _messages.response(whole)
 
+    def _in_block(self, context: Context) -> Context:
+        return with_taker(_Calls(self), self._pipeline.now, context)
+
+    def _before_end(self) -> None:
+        super()._before_end()
+        self._take_pieces()
+        if self._call is not None:
+            self._told_provider = self._told_provider or self._call.said.provider
+            self._data.fill(self._call.said)
+
     def _missing(self) -> str | None:
         self._take_pieces()
-        if self._data.prompt is not None and self._data.response is not None:
+        said = self._data if self._call is None else self._call.said
+        if (self._data.prompt or said.prompt) is not None and (self._data.response or said.response) is not None:
             return None
         return (
             "A step needs both a prompt and a response before `end()`: call `prompt()` and `response()` first, "
@@ -271,9 +288,8 @@ class Step(Recording[StepData]):
             if told is not None and told.said is not None:
                 data.fill(told.said)
         self._find_provider()
-        model = data.model.used or data.model.requested
-        if model is not None and data.cost is None and data.tokens != NO_TOKENS:
-            data.cost = self._calculated_cost(model)
+        if data.cost is None:
+            data.cost = _pricing.calculated_cost(data, self._start_ns)
         return _mapping.step_attributes(data)
 
     def _find_provider(self) -> None:
@@ -282,18 +298,65 @@ class Step(Recording[StepData]):
         guessed = None if model is None else _providers.provider_of(model)
         self._data.provider = self._told_provider or guessed
 
-    def _calculated_cost(self, model: str) -> Cost | None:
-        tokens = self._data.tokens
-        price = _pricing.price(
-            model=model,
-            provider=self._data.provider,
-            input_tokens=tokens.input,
-            cache_read_tokens=tokens.cached,
-            cache_write_tokens=tokens.cache_write,
-            output_tokens=tokens.completion,
-            at=self._start_ns / 1e9,
-        )
-        return price and Cost(price.total, price.version)
+
+class _Calls:
+    """What instrumented clients say of their calls in a step's block. See `_context.Taker`."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+
+    def take(self, call: Call) -> bool:
+        step = self._step
+        with step._ending:  # noqa: SLF001 - ours
+            if step._ended is not None:  # noqa: SLF001 - ours
+                return False
+            step._call, is_taken = _joined(step._call, call)  # noqa: SLF001 - ours
+            if not is_taken:
+                is_taken = any(other.is_same_as(call) for other in step._other_calls)  # noqa: SLF001 - ours
+            if not is_taken:
+                step._other_calls += (call,)  # noqa: SLF001 - ours
+        return is_taken
+
+    def record(self, call: Call) -> None:
+        if self.take(call):
+            return
+        other = Step(self._step.run_id, model=call.said.model.requested, parent=self, start_time=call.start_ns / 1e9)
+        other._call = call  # noqa: SLF001 - ours
+        other._end_ns = call.end_ns  # noqa: SLF001 - ours
+        other._close("caller")  # noqa: SLF001 - ours
+
+    def place_for_other(self) -> Context:
+        # A step in a step stands for the same call, so another call goes beside this step; but not one that came too
+        # late for it, a stream that was read after the block.
+        step = self._step
+        return step._inside if step._call is None else step._outside  # noqa: SLF001 - ours
+
+    # As the place of a step, see `_recording.Place`.
+
+    _noun: ClassVar[str] = "step"
+
+    @property
+    def _run(self) -> RunContext:
+        return self._step._run  # noqa: SLF001 - ours
+
+    @property
+    def _inside(self) -> Context:
+        return self.place_for_other()
+
+    @property
+    def _children(self) -> dict[int, Recording[Any]] | None:
+        return self._step._children  # noqa: SLF001 - ours
+
+
+def _joined(taken: Call | None, call: Call) -> tuple[Call, bool]:
+    """What a step knows of its call once it was told of `call`, and whether that is the same one."""
+    if taken is None or not taken.has_answer:  # a failed attempt gives way to the next one
+        return call, True
+    if not taken.is_same_as(call):
+        return taken, False
+    taken.said.fill(call.said)
+    start_ns, end_ns = min(taken.start_ns, call.start_ns), max(taken.end_ns, call.end_ns)
+    return taken._replace(start_ns=start_ns, end_ns=end_ns), True
 
 
 step = Step

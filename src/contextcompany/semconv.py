@@ -83,11 +83,15 @@ __all__ = [
     "GEN_AI_USAGE_TEXT_INPUT_TOKENS",
     "GEN_AI_USAGE_TEXT_OUTPUT_TOKENS",
     "GEN_AI_WORKFLOW_NAME",
+    "INPUT_VALUE",
+    "KINDS",
+    "OUTPUT_VALUE",
     "RENAMED",
     "SCHEMA_URL",
     "SENSITIVE_KEYS",
     "SERVER_ADDRESS",
     "SERVER_PORT",
+    "SPELLINGS",
     "TCC_AGENT",
     "TCC_CONVERSATIONAL",
     "TCC_COST_PRICE_VERSION",
@@ -106,6 +110,7 @@ __all__ = [
     "TCC_STATUS_MESSAGE",
     "TCC_STEP_ID",
     "TCC_TAGS",
+    "TCC_USAGE_COUNTED_INSIDE",
     "TCC_USER_ID",
     "ErrorTypeValues",
     "GenAiEvaluationNameValues",
@@ -359,6 +364,12 @@ GEN_AI_USAGE_TEXT_OUTPUT_TOKENS: Final = "gen_ai.usage.text.output_tokens"
 GEN_AI_WORKFLOW_NAME: Final = "gen_ai.workflow.name"
 """What the workflow is called."""
 
+INPUT_VALUE: Final = "input.value"
+"""What a span of OpenInference was given; for a call to a model, the request."""
+
+OUTPUT_VALUE: Final = "output.value"
+"""What a span of OpenInference gave; for a call to a model, its response."""
+
 SERVER_ADDRESS: Final = "server.address"
 """The host that was asked."""
 
@@ -421,6 +432,12 @@ TCC_STEP_ID: Final = "tcc.step.id"
 TCC_TAGS: Final = "tcc.tags"
 """Words to find the run by."""
 
+TCC_USAGE_COUNTED_INSIDE: Final = "tcc.usage.counted_inside"
+"""The call is also recorded by a span inside of this one, or one that ran within its time; count that one.
+Set on a span of another instrumentation whose tokens another span has too, as when a framework and the client
+below it are both instrumented. Its tokens and cost must not be added to totals.
+"""
+
 TCC_USER_ID: Final = "tcc.userId"
 """The person that the run worked for."""
 
@@ -445,6 +462,36 @@ RENAMED: Final[dict[str, str]] = {
 }
 """Older spellings of attributes and what they are called now. They are read, never written."""
 
+SPELLINGS: Final[dict[str, str]] = {
+    "gen_ai.usage.reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "llm.finish_reason": "gen_ai.response.finish_reasons",
+    "llm.model_name": "gen_ai.request.model",
+    "llm.provider": "gen_ai.provider.name",
+    "llm.system": "gen_ai.provider.name",
+    "llm.token_count.completion": "gen_ai.usage.output_tokens",
+    "llm.token_count.completion_details.reasoning": "gen_ai.usage.reasoning.output_tokens",
+    "llm.token_count.prompt": "gen_ai.usage.input_tokens",
+    "llm.token_count.prompt_details.cache_read": "gen_ai.usage.cache_read.input_tokens",
+    "llm.token_count.prompt_details.cache_write": "gen_ai.usage.cache_write.input_tokens",
+    "tool.name": "gen_ai.tool.name",
+}
+"""Attributes of other conventions and the one of ours that holds the same. They are read, never written."""
+
+KINDS: Final[dict[str, dict[str, str]]] = {
+    "openinference.span.kind": {
+        "AGENT": "invoke_agent",
+        "EMBEDDING": "embeddings",
+        "LLM": "chat",
+        "TOOL": "execute_tool",
+    },
+    "traceloop.span.kind": {
+        "agent": "invoke_agent",
+        "tool": "execute_tool",
+    },
+}
+"""Attributes of other conventions that name the kind of a span, and which of their values is which operation.
+"""
+
 SENSITIVE_KEYS: Final[frozenset[str]] = frozenset(
     {
         "gen_ai.completion",
@@ -457,6 +504,8 @@ SENSITIVE_KEYS: Final[frozenset[str]] = frozenset(
         "gen_ai.tool.call.arguments",
         "gen_ai.tool.call.result",
         "gen_ai.tool.definitions",
+        "input.value",
+        "output.value",
         "tcc.run.full_input",
         "tcc.run.full_output",
     }

@@ -19,7 +19,10 @@ import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
 from contextcompany import _configure
+from contextcompany._foreign import changed
 from contextcompany._identity import RunIdentity
 from contextcompany._pipeline import OTelPipeline
 from contextcompany._reading import (
@@ -71,7 +74,8 @@ def capture(*, deterministic: bool = False) -> Iterator[Capture]:
     when it ends, and where it started: one that was open before the block is not in it.
 
     Settings and `TCC_*` variables do not apply, nor does what the block configures; a key or URL given to a run shows
-    as its `destination`. What tokens cost is calculated as always. Spans of other instrumentation are not recorded.
+    as its `destination`. What tokens cost is calculated as always. Of other instrumentation,
+    what `instrument()` switched on is recorded too.
 
     Args:
         deterministic: Make whole values comparable with `==`: ids are UUIDs that count up from
@@ -184,10 +188,27 @@ class _CountingPipeline(OTelPipeline):
             now=lambda: _START_NS + next(ticks) * _TICK_NS,
             new_id=lambda: str(uuid.UUID(int=next(ids), version=4)),
         )
+        self._foreign_ids = _CountedIds(self._span_ids)
+
+    def foreign_span_ended(self, span: ReadableSpan, destination: Destination | None) -> None:
+        super().foreign_span_ended(changed(span, end_time=self.now()), destination)
 
     def start_span(self, name: str, *, identity: RunIdentity | None = None, **kwargs: Any) -> Span:
         # Only runs come with an identity. The trace id of anything else is that of its parent.
         return super().start_span(name, identity=identity or RunIdentity(1, next(self._span_ids)), **kwargs)
+
+
+class _CountedIds(IdGenerator):
+    """Ids for spans of other instrumentation, from the same count."""
+
+    def __init__(self, ids: Iterator[int]) -> None:
+        self._ids = ids
+
+    def generate_span_id(self) -> int:
+        return next(self._ids)
+
+    def generate_trace_id(self) -> int:
+        return next(self._ids)
 
 
 def _open_runs() -> list[Any]:

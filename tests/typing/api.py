@@ -104,3 +104,6 @@ with tcc.extract({"traceparent": "…"}) as callers_run_id:
     assert_type(callers_run_id, str | None)
 with tcc.extract([(b"traceparent", b"\xff")]), tcc.extract(None):
     pass
+assert_type(tcc.instrument(), list[str])
+assert_type(tcc.instrument("openai", "anthropic", tracer_provider=TracerProvider()), list[str])
+assert_type(tcc.uninstrument("openai"), list[str])
