@@ -117,6 +117,63 @@ class TestOneCall:
         assert len(captured.spans) == 2
 
 
+def yielding(llm):
+    """A decorated generator that streams."""
+
+    @tcc.llm
+    def ask(messages):
+        for chunk in chat(llm, stream=True, stream_options={"include_usage": True}):
+            yield from (choice.delta.content or "" for choice in chunk.choices)
+
+    return "".join(ask(MESSAGES))
+
+
+def streaming(llm):
+    """A decorated function that returns its stream; the step lasts until that is read."""
+
+    @tcc.llm
+    def ask(messages):
+        return tcc.current_step().stream(chat(llm, stream=True, stream_options={"include_usage": True}))
+
+    return "".join(choice.delta.content or "" for chunk in ask(MESSAGES) for choice in chunk.choices)
+
+
+def returning(llm):
+    """A decorated function that returns the whole response."""
+    return tcc.llm(lambda messages: chat(llm))(MESSAGES).choices[0].message.content
+
+
+def in_coroutine(llm):
+    """A decorated coroutine function."""
+
+    @tcc.llm
+    async def ask(messages):
+        async with openai.AsyncOpenAI(base_url=llm.openai_url, api_key="k") as asking:
+            answer = await asking.chat.completions.create(model=MODEL, messages=messages)
+            return answer.choices[0].message.content
+
+    return asyncio.run(ask(MESSAGES))
+
+
+@pytest.mark.parametrize("is_instrumented", [True, False])
+@pytest.mark.parametrize("ask", [yielding, returning, in_coroutine, streaming])
+def test_decorated_functions(llm, captured, told, ask, is_instrumented):
+    """A decorated function and the client in it are one step: with an instrumentor it has all that the client knows."""
+    if is_instrumented:
+        tcc.instrument("openai")
+
+    with tcc.run():
+        assert ask(llm) == "Hi!"
+
+    (step,) = captured.steps
+    assert len(captured.spans) == 2
+    assert (step.prompt, step.response) == ("Hello", "Hi!")
+    if is_instrumented:
+        assert told(step) == HELLO
+    if ask in (yielding, streaming):
+        assert step.time_to_first_chunk is not None
+
+
 def test_what_is_set_by_hand_wins(llm, captured):
     """The client fills the gaps only, and never one half of what belongs together."""
     tcc.instrument("openai")
