@@ -27,6 +27,10 @@ def test_readme_code_runs(receiver, monkeypatch):
     assert report.dropped == {}
     assert len(receiver.spans()) == 30
     assert len(receiver.logs()) == 3
+    spans = {(span.trace_id, span.span_id) for span in receiver.spans()}
+    parents = {(span.trace_id, span.parent_id) for span in receiver.spans() if span.parent_id}
+    assert parents <= spans
+    assert "execute_tool" not in [span.name for span in receiver.spans()]  # a tool call without a name
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.variable or setting.field)
