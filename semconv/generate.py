@@ -37,7 +37,7 @@ Node = dict[str, Any]
 
 @dataclass
 class Registry:
-    """The five YAML files, as read; `readings.yaml` has three lists."""
+    """The five YAML files, as read; `readings.yaml` has four lists."""
 
     manifest: Node
     attributes: list[Node]
@@ -46,6 +46,7 @@ class Registry:
     namespaces: list[Node]
     content: list[Node] = field(default_factory=list)
     identity: list[Node] = field(default_factory=list)
+    failures: list[Node] = field(default_factory=list)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -260,6 +261,7 @@ def _module(registry: Registry) -> Node:
     enums = _enums(registry)
     tables = [
         "CONTENT_PATTERNS",
+        "FAILURE_KEYS",
         "GENAI_NAMESPACES",
         "IDENTITY_KEYS",
         "MESSAGE_PATTERNS",
@@ -278,6 +280,10 @@ def _module(registry: Registry) -> Node:
         "messages": sorted(
             {str(c["key"]) for c in registry.content if c.get("messages")}
             | {str(a["key"]) for a in attributes if _annotation(a, "messages")}
+        ),
+        "failures": sorted(
+            {str(c["key"]) for c in registry.failures}
+            | {str(a["key"]) for a in attributes if _annotation(a, "failure")}
         ),
         "identity": sorted(
             {str(c["key"]) for c in registry.identity} | {str(a["key"]) for a in attributes if _is_identity(a)}

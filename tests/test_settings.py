@@ -51,6 +51,11 @@ def test_defaults():
         debug=False,
         run_timeout=None,
         allow_unsafe_base_url=False,
+        capture_content=True,
+        detectors=(),
+        redact=None,
+        max_value_size=2**20,
+        max_span_size=4 * 2**20,
         sources=DEFAULTS,
     )
 

@@ -18,6 +18,7 @@ __all__ = [
     "EXCEPTION_MESSAGE",
     "EXCEPTION_STACKTRACE",
     "EXCEPTION_TYPE",
+    "FAILURE_KEYS",
     "GENAI_NAMESPACES",
     "GEN_AI_AGENT_DESCRIPTION",
     "GEN_AI_AGENT_ID",
@@ -556,6 +557,18 @@ MESSAGE_PATTERNS: Final[tuple[str, ...]] = (
     "pydantic_ai.all_messages",
 )
 """Those among them that hold messages, parts or tool definitions."""
+
+FAILURE_KEYS: Final[frozenset[str]] = frozenset(
+    {
+        "error.message",
+        "exception.message",
+        "exception.stacktrace",
+        "langfuse.observation.status_message",
+        "otel.status_description",
+        "tcc.status.message",
+    }
+)
+"""Attributes that say what went wrong: status and exception messages, stack traces."""
 
 IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
     {

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from contextcompany import _configure
 from contextcompany._identity import RunIdentity
-from contextcompany._pipeline import OTelPipeline
+from contextcompany._pipeline import OTelPipeline, policy_now
 from contextcompany._reading import (
     Recorded,
     RecordedFeedback,
@@ -70,8 +70,10 @@ def capture(*, deterministic: bool = False) -> Iterator[Capture]:
     Afterwards, whatever was in use before is in use again. Captures nest: the innermost one records. A run is recorded
     when it ends, and where it started: one that was open before the block is not in it.
 
-    Settings and `TCC_*` variables do not apply, nor does what the block configures; a key or URL given to a run shows
-    as its `destination`. What tokens cost is calculated as always. Spans of other instrumentation are not recorded.
+    What is kept is what would be sent: content is captured, redacted and cut as it is configured, or as the environment
+    says. Other settings and `TCC_*` variables do not apply, nor does what the block configures; a key or URL given to a
+    run shows as its `destination`. What tokens cost is calculated as always. Spans of other instrumentation are not
+    recorded.
 
     Args:
         deterministic: Make whole values comparable with `==`: ids are UUIDs that count up from
@@ -80,6 +82,7 @@ def capture(*, deterministic: bool = False) -> Iterator[Capture]:
     """
     memory = _Memory()
     pipeline = _CountingPipeline(memory) if deterministic else OTelPipeline(Settings(), {}, memory)
+    pipeline.policy = policy_now()
     before = _configure.use(pipeline)
     try:
         yield Capture(memory, pipeline)
