@@ -31,6 +31,7 @@ __all__ = [
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
     "FAILURE",
+    "FAILURE_KEYS",
     "FREE_TEXT",
     "IDENTITY",
     "MESSAGES",
@@ -49,7 +50,6 @@ __all__ = [
     "run_attributes",
     "run_name",
     "run_start_attributes",
-    "says_failure",
     "scope_attributes",
     "speaks_genai",
     "step_attributes",
@@ -374,6 +374,8 @@ FREE_TEXT: Final = "free text"
 """Anything that people or programs write; what we do not know is this."""
 FAILURE: Final = "failure"
 """Free text that says what went wrong."""
+FAILURE_KEYS: Final = sc.FAILURE_KEYS
+"""The attributes that hold it."""
 CONTENT: Final = "content"
 """What people, models and tools said."""
 MESSAGES: Final = "messages"
@@ -411,11 +413,6 @@ def event_attribute_kind(event_name: str, key: str) -> str:
 def _content_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     content, messages = ("|".join(map(fnmatch.translate, keys)) for keys in (sc.CONTENT_PATTERNS, sc.MESSAGE_PATTERNS))
     return re.compile(content), re.compile(messages)
-
-
-def says_failure(attributes: Mapping[str, object]) -> bool:
-    """Whether a status or exception message is among the attributes."""
-    return not sc.FAILURE_KEYS.isdisjoint(attributes)
 
 
 def truncated_and_redacted(

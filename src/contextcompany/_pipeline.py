@@ -211,31 +211,38 @@ class OTelPipeline:
         if isinstance(span, RecordedSpan):
             span.write(name, code, description, attributes)
         else:
-            self._write(span, name, attributes, started_with)
-            span.set_status(code, description)
-        context = span.get_span_context()
-        _hooked.add(context.span_id)
-        try:
-            span.end(end_ns)
-        finally:
-            _hooked.discard(context.span_id)
-        if self._console is not None and isinstance(span, ReadableSpan):
-            self._console.put(within(self.policy, span, is_hooked=True))
+            self._write(span, name, code, description, attributes, started_with)
+            _hooked.add(span.get_span_context().span_id)
+        span.end(end_ns)
+        if not isinstance(span, RecordedSpan):
+            _hooked.discard(span.get_span_context().span_id)
+            if self._console is not None and isinstance(span, ReadableSpan):
+                self._console.put(within(self.policy, span, is_hooked=True))
 
-    def _write(self, span: Span, name: str, attributes: Attributes, started_with: Attributes) -> None:
+    def _write(
+        self,
+        span: Span,
+        name: str,
+        code: StatusCode,
+        description: str | None,
+        attributes: Attributes,
+        started_with: Attributes,
+    ) -> None:
         """Set on a span of the user's provider what may travel: its other processors send it as it is."""
         # An attribute limit of the user's provider evicts the oldest: what identifies the span comes last again.
         told = {**attributes, **{key: value for key, value in started_with.items() if key not in attributes}}
         before = dict(span.attributes or {}) if isinstance(span, ReadableSpan) else {}
         others = {key: value for key, value in before.items() if key not in told}
-        carried = Carried(name, {**others, **told})
-        allowed = self.policy.apply(carried).attributes
-        if allowed is not carried.attributes:
-            unchanged = {key for key, value in others.items() if allowed.get(key, REDACTED) is value}
-            left_out = {key: REDACTED for key in others if key not in allowed}  # an attribute cannot be taken back
-            told = {**left_out, **{key: value for key, value in allowed.items() if key not in unchanged}}
+        carried = Carried(name, {**others, **told}, description=description)
+        allowed = self.policy.apply(carried)
+        if allowed is not carried:
+            unchanged = {key for key, value in others.items() if allowed.attributes.get(key, REDACTED) is value}
+            # An attribute cannot be taken back.
+            left_out = {key: REDACTED for key in others if key not in allowed.attributes}
+            told = {**left_out, **{key: v for key, v in allowed.attributes.items() if key not in unchanged}}
         span.set_attributes(told)
-        span.update_name(name)
+        span.update_name(allowed.name)
+        span.set_status(code, allowed.description)
 
     def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
         """Hand an event to delivery; whether it was accepted."""
@@ -264,7 +271,10 @@ class OTelPipeline:
     def span_ended(self, span: RecordedSpan) -> None:
         """Queue a span of ours that has just ended."""
         _diagnostics.LOGGER.debug("Recorded %s.", span)
-        readable = within(self.policy, span.readable(self._resource, self._scope))
+        readable = span.readable(self._resource, self._scope)
+        attributes = span.plain_attributes()
+        if attributes is None or not self.policy.passes(attributes):
+            readable = within(self.policy, readable)
         self.delivery.put_span(readable, span.destination)
         if self._console is not None:
             self._console.put(readable)

@@ -31,11 +31,11 @@ from contextcompany._fitting import (
 from contextcompany._mapping import (
     CONTENT,
     FAILURE,
+    FAILURE_KEYS,
     IDENTITY,
     MESSAGES,
     attribute_kind,
     event_attribute_kind,
-    says_failure,
     truncated_and_redacted,
 )
 from contextcompany._message_parts import parsed_json
@@ -51,6 +51,7 @@ METADATA_ONLY: Final = "metadata-only"
 _HOOK_FAILED = "[REDACTED: redact() failed]"
 _SECRETS = "secrets"
 _LEAST_VALUE = 96
+_LONGEST_NAME = 256
 _MAX_NAMED = 32
 """Names of attributes that were cut, or redacted, that a span carries; the others are only numbered."""
 
@@ -85,14 +86,50 @@ class Policy:
     @functools.cached_property
     def _small(self) -> int:
         """What has so many characters in all is within every limit, whatever they are."""
-        return min(self.max_value_size, self.max_span_size, PAYLOAD_LIMIT) // 4
+        return min(self.max_value_size, self.max_span_size // 2, PAYLOAD_LIMIT) // 4
+
+    @property
+    def reserve(self) -> int:
+        """What of a span's size is set aside for the names of what was cut or redacted."""
+        return min(2 * _MAX_NAMED * 128, self.max_span_size // 4)
+
+    def passes(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether attributes may travel as they are, without a closer look. Most do."""
+        if not self._is_passive or not attributes.keys().isdisjoint(FAILURE_KEYS):
+            return False
+        total = len("".join(attributes))
+        for value in attributes.values():
+            kind = type(value)
+            if kind is str:
+                total += len(value)
+            elif kind is int or kind is float or kind is bool:
+                continue
+            else:
+                total += _rough_size(value)
+        return total <= self._small or self._fits(attributes)
+
+    def _fits(self, attributes: Mapping[str, Any]) -> bool:
+        """Whether attributes are within every limit, though not small."""
+        total = 4 * len("".join(attributes))
+        for value in attributes.values():
+            size = 4 * (len(value) if type(value) is str else 8 if type(value) in _SCALARS else _rough_size(value))
+            if size > self.max_value_size and type(value) is str:
+                size = size_of_text(value)
+            if size > self.max_value_size or (type(value) is str and may_hold_payload(value)):
+                return False
+            total += size
+        return total <= self.max_span_size - self.reserve
 
     def apply(self, carried: Carried, *, is_hooked: bool = False) -> Carried:
         """What may travel of it: the same object if all of it may. Never raises.
 
-        With `is_hooked`, its attributes have been through `redact` before.
+        With `is_hooked`, its attributes and description have been through `redact` before.
         """
-        if self._is_passive and self._is_harmless(carried):
+        if (
+            len(carried.name) <= _LONGEST_NAME
+            and not (carried.events or carried.links or carried.description is not None)
+            and self.passes(carried.attributes)
+        ):
             return carried
         try:
             return _Pass(self, is_hooked=is_hooked).over(carried)
@@ -105,26 +142,15 @@ class Policy:
             }
             return Carried("", attributes)
 
-    def _is_harmless(self, carried: Carried) -> bool:
-        """Whether it is small, and nothing in it says what went wrong. Most spans end here."""
-        name, attributes, events, links, description = carried
-        if events or links or description is not None or says_failure(attributes):
-            return False
-        total = len(name)
-        for key, value in attributes.items():
-            total += len(key)
-            if type(value) is str:
-                total += len(value)
-            elif type(value) not in _SCALARS:
-                total += _rough_size(value)
-        return total <= self._small
-
 
 def _rough_size(value: Any) -> int:
-    """At least a quarter of the size of a list of text or numbers; of anything else, too much."""
-    if type(value) in (list, tuple):
-        return sum(len(item) if type(item) is str else 8 if type(item) in _SCALARS else 2**62 for item in value)
-    return 2**62
+    """At least a quarter of the size of a list of text; of anything else, too much."""
+    if type(value) not in (list, tuple):
+        return 2**62
+    try:
+        return len("".join(value)) + 3 * len(value)
+    except TypeError:
+        return 2**62
 
 
 class _Item:
@@ -158,7 +184,8 @@ class _Pass:
         name = carried.name
         for detect in self._detect:
             name = detect(name)
-        name = cut_text(name, min(1024, self._policy.max_span_size // 8)) if len(name) > 128 else name
+        if len(name) > _LONGEST_NAME:
+            name = cut_text(name, min(4 * _LONGEST_NAME, self._policy.max_span_size // 8))
         events = self._events_kept(carried)
         items = self._fitted(items, size_of_text(name) + sum(size_of_text(event[1]) for event in events))
         if not (self._truncated or self._redacted or self._left_out or name != carried.name):
@@ -185,7 +212,7 @@ class _Pass:
 
     def _named(self, names: Iterable[str]) -> list[str]:
         """The names in what the budget of a span sets aside for them."""
-        room = self._reserve // 2
+        room = self._policy.reserve // 2
         kept: list[str] = []
         every = [cut_text(name, 128) for name in names]
         for name in every[:_MAX_NAMED]:
@@ -194,10 +221,6 @@ class _Pass:
                 break
             kept.append(name)
         return kept if len(kept) == len(every) else [*kept, f"…[{len(every) - len(kept):,} more]"]
-
-    @property
-    def _reserve(self) -> int:
-        return min(2 * _MAX_NAMED * 128, self._policy.max_span_size // 4)
 
     # -- what there is -------------------------------------------------------------------------------------------------
 
@@ -228,7 +251,7 @@ class _Pass:
     def _may_travel(self, item: _Item) -> bool:
         """Rework the value for everything but its size; whether there is something left to send."""
         policy, value = self._policy, item.value
-        use_hook = policy.redact is not None and not (self._is_hooked and item.place[0] == "attributes")
+        use_hook = policy.redact is not None and not (self._is_hooked and item.place[0] in ("attributes", "status"))
         if policy.capture is not True and item.kind in (CONTENT, MESSAGES):
             self._left_out = True
             if policy.capture is False:
@@ -262,7 +285,7 @@ class _Pass:
 
     def _fitted(self, items: list[_Item], taken: int) -> list[_Item]:
         """Cut what is too large, the largest first, so that everything fits; what says what the span is goes last."""
-        items, room = self._few_enough(items, self._policy.max_span_size - self._reserve - taken)
+        items, room = self._few_enough(items, self._policy.max_span_size - self._policy.reserve - taken)
         allowed = [min(item.size, self._policy.max_value_size) for item in items]
         share = level(allowed, room)
         for item, size in zip(items, allowed, strict=True):
@@ -427,10 +450,29 @@ def _parsed(text: str) -> Any:
     if text[:64].lstrip()[:1] not in ("[", "{"):
         return None
     try:
-        tree = parsed_json(text)
-    except Exception:  # noqa: BLE001 - no JSON, or too deep for any parser
-        return None
+        tree = orjson.loads(text)
+        if _has_huge_floats(tree):
+            tree = parsed_json(text)
+    except Exception:  # noqa: BLE001 - no JSON, or more than orjson reads
+        try:
+            tree = parsed_json(text)
+        except Exception:  # noqa: BLE001 - no JSON, or too deep for any parser
+            return None
     return _flattened(tree)
+
+
+def _has_huge_floats(tree: Any) -> bool:
+    """Whether there may have been integers outside 64 bits, which orjson turns into floats.
+
+    `parsed_json` looks for their digits instead, which takes longer than parsing where most of the text is images.
+    """
+    nodes = [tree]
+    while nodes:
+        below = [child for node in nodes for child in children(node)]
+        if any(type(child) is float and abs(child) >= 2**63 for child in below):
+            return True
+        nodes = [child for child in below if type(child) in (dict, list)]
+    return False
 
 
 def _tree(value: Any) -> Any:

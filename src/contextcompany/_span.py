@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordedSpan"]
 
+_LONGEST_NAME = 256
+
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -147,6 +149,12 @@ class RecordedSpan(Span):
         self._name = name
         self._status = (status, description)
         self._attributes.update(attributes)
+
+    def plain_attributes(self) -> dict[str, AnyValue] | None:
+        """Its attributes, unless something else in it holds more text than a name does."""
+        if self._events or self._links or self._status[1] is not None or len(self._name) > _LONGEST_NAME:
+            return None
+        return self._attributes
 
     def readable(self, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
         """What exporters take."""
