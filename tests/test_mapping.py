@@ -1248,7 +1248,7 @@ def record_everything(run_id):
 
 
 def emitted(receiver):
-    """All that `record_everything()` writes, events, and marks: pairs of key and value, by the kind of span or event."""
+    """All that `record_everything()` writes, events and marks: pairs of key and value, by the kind of span or event."""
     record_everything("r-1")
     r = tcc.run("r-2")
     r.span.record_exception(ValueError("odd"))

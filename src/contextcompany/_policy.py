@@ -94,8 +94,8 @@ class Policy:
         return min(2 * _MAX_NAMED * 128, self.max_span_size // 4)
 
     def passes(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether attributes may travel as they are, without a closer look. Most do."""
-        if not self._is_passive or not attributes.keys().isdisjoint(FAILURE_KEYS):
+        """Whether attributes that hold no failure may travel as they are, without a closer look. Most do."""
+        if not self._is_passive:
             return False
         total = len("".join(attributes))
         for value in attributes.values():
@@ -128,6 +128,7 @@ class Policy:
         if (
             len(carried.name) <= _LONGEST_NAME
             and not (carried.events or carried.links or carried.description is not None)
+            and carried.attributes.keys().isdisjoint(FAILURE_KEYS)
             and self.passes(carried.attributes)
         ):
             return carried
@@ -156,7 +157,7 @@ def _rough_size(value: Any) -> int:
 class _Item:
     """One value on its way."""
 
-    __slots__ = ("key", "kind", "path", "place", "size", "value")
+    __slots__ = ("is_cut", "key", "kind", "path", "place", "size", "value")
 
     def __init__(self, place: tuple[str, int], key: str, path: str, kind: str, value: Any) -> None:
         self.place = place
@@ -165,6 +166,7 @@ class _Item:
         self.kind = kind
         self.value = value
         self.size = 0
+        self.is_cut = False
 
 
 class _Pass:
@@ -242,7 +244,8 @@ class _Pass:
         sizes = [size_of_text(name) + 16 for _, name, _ in events]
         if sum(sizes) > self._policy.max_span_size // 4:
             head, tail = ends(sizes, self._policy.max_span_size // 4)
-            self._cut("events", len(events) - head - tail)
+            self._truncated["events"] = None
+            self._cuts += len(events) - head - tail
             del events[head : len(events) - tail]
         return events
 
@@ -274,12 +277,13 @@ class _Pass:
         if rework.is_redacted:
             self._redacted[item.path] = None
         if rework.is_cut:
-            self._cut(item.path)
+            self._cut(item)
         return not rework.is_dropped
 
-    def _cut(self, path: str, quantity: int = 1) -> None:
-        self._truncated[path] = None
-        self._cuts += quantity
+    def _cut(self, item: _Item) -> None:
+        self._truncated[item.path] = None
+        self._cuts += not item.is_cut
+        item.is_cut = True
 
     # -- how much ------------------------------------------------------------------------------------------------------
 
@@ -290,9 +294,9 @@ class _Pass:
         share = level(allowed, room)
         for item, size in zip(items, allowed, strict=True):
             budget = size if share is None else min(size, share)
-            if item.size > budget:
+            if item.size > budget and type(item.value) not in _SCALARS:
                 item.value = _fitted(item.value, budget, is_structured=item.kind is MESSAGES)
-                self._cut(item.path)
+                self._cut(item)
         return items
 
     def _few_enough(self, items: list[_Item], room: int) -> tuple[list[_Item], int]:
@@ -306,7 +310,7 @@ class _Pass:
         head, tail = ends([least[index] for index in others], room - sum(least[index] for index in essential))
         gone = set(others[head : len(others) - tail])
         for index in gone:
-            self._cut(items[index].path)
+            self._cut(items[index])
         kept = [index for index in range(len(items)) if index not in gone]
         return [items[index] for index in kept], room - sum(keys[index] for index in kept)
 
