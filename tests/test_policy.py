@@ -147,6 +147,26 @@ class TestSecrets:
         assert span.attributes["gen_ai.prompt.0.content"] == PLANTED
         assert span.status.description == PLANTED
 
+    def test_names_tell_secrets(self):
+        """What stands under such a name is one, in JSON and as an attribute; names themselves are looked at too."""
+        attributes = {
+            "tcc.metadata.api_key": "PLANTED",
+            "http.request.header.authorization": ["PLANTED", "PLANTED"],
+            f"tcc.metadata.{SECRETS[0]}": 1,
+            "gen_ai.tool.call.arguments": json.dumps({"password": "123456", "pins": {"secret": 7}, SECRETS[0]: 1}),
+            "usage": '{"total_tokens": 150, "max_tokens": "20"}',
+        }
+        made = Policy(detectors=("secrets",)).apply(Carried("", attributes)).attributes
+
+        assert "PLANTED" not in str(made)
+        assert json.loads(made["gen_ai.tool.call.arguments"]) == {
+            "password": "[REDACTED]",
+            "pins": {"secret": "[REDACTED]"},
+            "[REDACTED]": 1,
+        }
+        assert made["http.request.header.authorization"] == ["[REDACTED]", "[REDACTED]"]
+        assert json.loads(made["usage"]) == json.loads(attributes["usage"])
+
     def test_ids_and_names_stay(self, receiver):
         """What says what a span is, and who said what, is never touched."""
         tcc.configure(url=receiver.url, detectors=["secrets", "emails", "phones", "cards"], redact=lambda *_: None)
@@ -631,6 +651,7 @@ def test_messages_stay_messages(messages, size, detectors):
 def test_any_attributes(attributes, value_size, span_size):
     """Whatever the values are, nothing raises, no secret survives, and everything is within the budget."""
     _diagnostics.reset_for_tests(reraise=True)
+    attributes = {f"x.{key}": value for key, value in attributes.items()}  # no ids, which are left alone
     policy = Policy(detectors=("secrets",), max_value_size=value_size, max_span_size=span_size)
     texts = {f"{key}.json": json.dumps(value) for key, value in attributes.items()}
     made = policy.apply(Carried("n", {**attributes, **texts})).attributes

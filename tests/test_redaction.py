@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from contextcompany._redaction import DETECTORS, REDACTED, is_secret_name, without_secrets
+from contextcompany._redaction import DETECTORS, REDACTED, is_secret, without_secrets
 
 LONG = "aB3" * 12
 
@@ -27,6 +27,7 @@ LONG = "aB3" * 12
         (r"{\"password\": \"p4ss\", \"a\": 1}", rf"{{\"password\": \"{REDACTED}\", \"a\": 1}}"),
         ("postgres://me:p@ss@db/x", f"postgres://me:{REDACTED}@db/x"),
         ("https://0123456789abcdef0@sentry.example/1", f"https://{REDACTED}@sentry.example/1"),
+        ("token: abc1, tokens = x9", f"token: {REDACTED}, tokens = {REDACTED}"),
         ("Authorization: Token abc", f"Authorization: Token {REDACTED}"),
         ("login --password hunter2 --user me", f"login --password {REDACTED} --user me"),
         ("hooks.slack.com/services/T0/B0/abcdefgh", f"hooks.slack.com/services/{REDACTED}"),
@@ -78,13 +79,16 @@ def test_long_text_takes_linear_time():
 )
 def test_names_of_secrets(name):
     """What stands under such a key in JSON is a secret, whatever it looks like."""
-    assert is_secret_name(name)
+    assert is_secret(name, "x1")
+    assert not is_secret(name, "")
+    assert not is_secret(name, True)
+    assert is_secret(name, 123456) == is_secret(name, "123456") == (name != "tokens")
 
 
 @pytest.mark.parametrize("name", ["", "name", "max_token_count", "tokenizer", "secretary", "keyboard", "key" * 100])
 def test_other_names(name):
     """Most keys only remind of secrets."""
-    assert not is_secret_name(name)
+    assert not is_secret(name, "x1")
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from contextcompany._mapping import (
     truncated_and_redacted,
 )
 from contextcompany._message_parts import parsed_json
-from contextcompany._redaction import DETECTORS, REDACTED, is_secret_name, without_secrets
+from contextcompany._redaction import DETECTORS, REDACTED, is_secret, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -194,7 +194,8 @@ class _Pass:
             return carried
         made: dict[tuple[str, int], dict[str, Any]] = {}
         for item in items:
-            made.setdefault(item.place, {})[item.key] = item.value
+            group = made.setdefault(item.place, {})
+            group[item.key if item.key not in group else f"{item.key} {len(group)}"] = item.value
         attributes = made.get(("attributes", 0), {})
         attributes.update(
             truncated_and_redacted(carried.attributes, self._named(self._truncated), self._named(self._redacted))
@@ -266,19 +267,30 @@ class _Pass:
             detect, has_secrets, use_hook = (), False, False
         elif item.kind is FAILURE and not has_secrets:
             detect = (without_secrets, *detect)
+        self._look_at_name(item, detect)
         rework = _Rework(
             detect,
             policy.redact if use_hook else None,
             has_secrets=has_secrets,
             is_structured=item.kind is MESSAGES,
         )
-        item.value = rework.value(value, item.path)
+        item.value = rework.value(value, item.path, item.key)
         item.size = _size(item.value)
         if rework.is_redacted:
             self._redacted[item.path] = None
         if rework.is_cut:
             self._cut(item)
         return not rework.is_dropped
+
+    def _look_at_name(self, item: _Item, detect: Sequence[Callable[[str], str]]) -> None:
+        """People name metadata after addresses and numbers too; and what is redacted is told by its name."""
+        if self._detect:
+            name = item.key
+            for replace in detect:
+                name, item.path = replace(name), replace(item.path)
+            if name != item.key:
+                item.key = name
+                self._redacted[item.path] = None
 
     def _cut(self, item: _Item) -> None:
         self._truncated[item.path] = None
@@ -333,71 +345,71 @@ class _Rework:
         self._is_active = bool(detect) or redact is not None
         self.is_redacted = self.is_cut = self.is_dropped = False
 
-    def value(self, value: Any, path: str) -> Any:
+    def value(self, value: Any, path: str, name: str) -> Any:
         """The value as it may travel, but for its size; `is_dropped` says that it may not."""
         if type(value) in _SCALARS:
             return value
         if issubclass(type(value), (bytes, bytearray)):
-            return self._bytes(value, path)
+            return self._bytes(value, path, name)
         if not issubclass(type(value), str):
             tree = _tree(value)
-            self._walk(tree, path)
+            self._walk(tree, path, name)
             return tree if self.is_redacted or self.is_cut else value
         if not (self._is_active or may_hold_payload(value)):
             return value
         tree = _parsed(value)
         if tree is None:
-            text = self._text(value, path)
+            text = self._text(value, path, name)
             self.is_dropped = text is None
             return text
-        self._walk(tree, path)
+        self._walk(tree, path, name)
         # What was looked at is what travels: a key that is there twice would hide its first value.
         return dumps(tree) if self._is_active or self.is_cut else value
 
-    def _bytes(self, value: Any, path: str) -> Any:
+    def _bytes(self, value: Any, path: str, name: str) -> Any:
         try:
             text = bytes(value).decode()
         except UnicodeDecodeError:
             return value
-        made = self._text(text, path) if self._is_active else text
+        made = self._text(text, path, name) if self._is_active else text
         self.is_dropped = made is None
         return value if made == text else made
 
-    def _walk(self, tree: Any, path: str) -> None:
+    def _walk(self, tree: Any, path: str, name: str) -> None:
         """Rework each text in a JSON value, in place."""
-        stack: list[tuple[Any, str, bool, bool]] = [(tree, path, self._is_structured, False)]
+        stack = [(tree, path, self._is_structured, name)]
         while stack:
-            node, path, structured, secret = stack.pop()
+            node, path, structured, name = stack.pop()
             is_object = type(node) is dict
             for key, child in list(node.items() if is_object else enumerate(node)):
                 there = (f"{path}.{key}" if is_object else f"{path}[{key}]") if self._redact else ""
-                named = self._has_secrets and (is_secret_name(key) if is_object else secret)
+                called = key if is_object else name  # what is in a list is called as the list is
                 if type(child) in (dict, list):
-                    stack.append((child, there, structured and (not is_object or key in NESTS), named))
+                    stack.append((child, there, structured and (not is_object or key in NESTS), called))
                 elif type(child) is str:
                     pinned = is_object and structured and key in STRUCTURE
-                    node[key] = self._leaf(child, there, key, node if is_object else None, pinned=pinned, secret=named)
-                elif named and type(child) in (int, float):
+                    if pinned:
+                        node[key] = self._pinned(child)
+                    else:
+                        made = self._text(child, there, called, node if is_object else None)
+                        node[key] = REDACTED if made is None else made
+                elif self._has_secrets and is_secret(called, child):
                     node[key] = self._changed(REDACTED)
             if is_object and self._detect:
                 self._keys(node, structured)
 
-    def _leaf(
-        self, text: str, path: str, key: object, beside: dict[str, Any] | None, *, pinned: bool, secret: bool
-    ) -> str:
-        if secret and not pinned and text and not _is_number(text):
-            return text if text.startswith("[REDACTED") else self._changed(REDACTED)
-        if not pinned:
-            made = self._text(text, path, key, beside)
-            return REDACTED if made is None else made
+    def _pinned(self, text: str) -> str:
+        """What carries structure, which only loses what looks like a secret."""
         made = without_secrets(text) if self._has_secrets else text
         return made if made == text else self._changed(made)
 
-    def _text(self, text: str, path: str, key: object = None, beside: dict[str, Any] | None = None) -> str | None:
-        made: str | None = without_payload(text, key, beside)
+    def _text(self, text: str, path: str, name: str, beside: dict[str, Any] | None = None) -> str | None:
+        made: str | None = without_payload(text, name, beside)
         if made != text:
             self.is_cut = True
             text = made or ""
+        if self._has_secrets and not text.startswith("[REDACTED") and is_secret(name, text):
+            text = self._changed(REDACTED)
         for detect in self._detect:
             made = detect(text)
             if made != text:
@@ -440,10 +452,6 @@ class _Rework:
     def _changed(self, made: Any) -> Any:
         self.is_redacted = True
         return made
-
-
-def _is_number(text: str) -> bool:
-    return len(text) < 10 and text.isdigit()  # `"prompt_tokens": "120"`
 
 
 # --- values ----------------------------------------------------------------------------------------------------------

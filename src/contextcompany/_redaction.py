@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["DETECTORS", "REDACTED", "is_secret_name", "without_secrets"]
+__all__ = ["DETECTORS", "REDACTED", "is_secret", "without_secrets"]
 
 REDACTED = "[REDACTED]"
 """Stands where a secret was."""
@@ -49,7 +49,9 @@ _NAME = (
 
 _SECRET_NAME = re.compile(rf"(?:{_NAME}|authorization)\s*", re.IGNORECASE)
 
-_COUNT = re.compile(r"(?i:tokens?)\b\D*[0-9]{1,9}")
+_LONGEST_NAME = 200
+
+_COUNT = re.compile(r"""(?i:tokens?)["'`\\\s:=>]*[0-9]{1,9}""")
 """A number of tokens, which is no token."""
 
 _ASSIGNED = re.compile(
@@ -118,9 +120,16 @@ def without_secrets(text: str) -> str:
     return text
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether what is assigned to this name is a secret, as in `password`, `OPENAI_API_KEY`, `client_secret`."""
-    return len(name) <= 200 and any(found.end() == len(name) for found in _SECRET_NAME.finditer(name))
+def is_secret(name: str, value: object) -> bool:
+    """Whether a value is a secret because of its name, as in `password`, `OPENAI_API_KEY`, `client_secret`.
+
+    A number of tokens is none, nor are truth values and structures.
+    """
+    if not value or type(value) not in (str, int, float) or len(name) > _LONGEST_NAME:
+        return False
+    if not any(found.end() == len(name) for found in _SECRET_NAME.finditer(name)):
+        return False
+    return not _COUNT.fullmatch(f"{name[-6:]}:{value}")
 
 
 # --- what is personal, on request ------------------------------------------------------------------------------------
