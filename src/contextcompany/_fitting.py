@@ -38,6 +38,9 @@ STRUCTURE = frozenset(
 )
 """Keys of messages, their parts and tool definitions that say what these are; their values stay."""
 
+_REQUIRED = ("parts", "content", "response", "uri", "server_tool_call", "server_tool_call_response")
+"""Other keys without which a message or part is none; their values may shrink."""
+
 NESTS = frozenset(
     {
         *("parts", "content", "contents", "message", "messages", "choices", "function", "tool_call", "tool_calls"),
@@ -53,6 +56,9 @@ _LEAST_MESSAGE = 320
 _LEAST_PART = 192
 _LEAST_ENTRY = 72
 """Bytes that an entry gets at least; where there is not as much for each, the middle ones go."""
+
+_LONGER = 40
+"""Bytes by which the roles and finish reasons of two messages can differ, where they are words."""
 
 _LONGEST_KEY = 256
 
@@ -251,14 +257,15 @@ def _fit_list(
     share = level(each, budget - len(node) - 1)
     if share is not None and share < least:
         marker = _stand_in(node, 0, _marker(len(node), "items"), structured)
-        head, tail = ends([min(size, least) for size in each], budget - 3 - _size_of(marker))
+        # Another role or reason than that of the first can make it longer.
+        room = budget - 3 - _size_of(marker) - (_LONGER if structured else 0)
+        head, tail = ends([min(size, least) for size in each], room)
         end = len(node) - tail
         marker = _stand_in(node, head, _marker(end - head, "items", node[head:end]), structured)
-        sizes.update(_sizes(marker))
         node[head:end] = [marker]
-        if _size(marker, sizes) + 2 > budget:
+        if _size_of(marker) + 2 > budget:
             node.clear()
-        each = [_size(child, sizes) for child in node]
+        each = [_size_of(child) if child is marker else _size(child, sizes) for child in node]
         share = level(each, budget - len(node) - 1)
     return [] if share is None else [(node, i, share, structured) for i, size in enumerate(each) if size > share]
 
@@ -291,6 +298,7 @@ def _drop_entries(
     node: dict[str, Any], budget: int, pinned: set[str], each: dict[str, int], keys: dict[str, int]
 ) -> None:
     """Leave out the middle entries, but not what carries the structure."""
+    pinned = pinned | {key for key in _REQUIRED if pinned and key in node}
     others = [key for key in node if key not in pinned]
     fixed = sum(min(each[key], _LEAST_ENTRY) + keys[key] for key in pinned)
     fixed += _written_text(_marker(len(others), "entries")) + 10
@@ -325,10 +333,16 @@ def _stand_in(items: list[Any], index: int, text: str, structured: bool) -> Any:
         return text
     if "role" in first:
         text = text.replace(" items,", " messages,")
-        role = first["role"] if type(first["role"]) is str and len(first["role"]) <= 20 else "user"
+        role = first["role"] if _is_word(first["role"]) else "user"
         body = {"parts": [{"type": "text", "content": text}]} if "parts" in first else {"content": text}
-        reason = first.get("finish_reason")
-        return {"role": role, **body, **({"finish_reason": reason[:20]} if type(reason) is str else {})}
+        reason = first.get("finish_reason", "")
+        return {"role": role, **body, **({"finish_reason": reason if _is_word(reason) else "stop"} if reason else {})}
     if first.get("type") == "function":
         return {"type": "function", "name": "…", "description": text}
     return {"type": "text", "content": text}
+
+
+def _is_word(value: object) -> bool:
+    return (
+        type(value) is str and len(value) <= _LONGER // 2 and value.replace("-", "_").isidentifier() and value.isascii()
+    )
