@@ -106,19 +106,26 @@ class Policy:
                 continue
             else:
                 total += _rough_size(value)
-        return total <= self._small or self._fits(attributes)
+        return total <= self._small or (4 * total <= self._room and self._fits(attributes))
 
     def _fits(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether attributes are within every limit, though not small."""
-        total = 4 * len("".join(attributes))
+        """Whether each attribute is within every limit, though not small."""
         for value in attributes.values():
-            size = 4 * (len(value) if type(value) is str else 8 if type(value) in _SCALARS else _rough_size(value))
-            if size > self.max_value_size and type(value) is str:
-                size = size_of_text(value)
-            if size > self.max_value_size or (type(value) is str and may_hold_payload(value)):
-                return False
-            total += size
-        return total <= self.max_span_size - self.reserve
+            if type(value) in _SCALARS:
+                continue
+            if type(value) is not str:
+                if _rough_size(value) > self._small:
+                    return False
+            elif len(value) > self._small:
+                if may_hold_payload(value):
+                    return False
+                if 4 * len(value) > self.max_value_size and size_of_text(value) > self.max_value_size:
+                    return False
+        return True
+
+    @functools.cached_property
+    def _room(self) -> int:
+        return self.max_span_size - self.reserve
 
     def apply(self, carried: Carried, *, is_hooked: bool = False) -> Carried:
         """What may travel of it: the same object if all of it may. Never raises.
