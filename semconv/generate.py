@@ -13,7 +13,7 @@ import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
@@ -37,15 +37,18 @@ Node = dict[str, Any]
 
 @dataclass
 class Registry:
-    """The five YAML files, as read."""
+    """The five YAML files, as read; `readings.yaml` has four lists."""
 
     manifest: Node
     attributes: list[Node]
     spans: list[Node]
     events: list[Node]
     namespaces: list[Node]
-    spellings: list[Node]
-    kinds: list[Node]
+    spellings: list[Node] = field(default_factory=list)
+    kinds: list[Node] = field(default_factory=list)
+    content: list[Node] = field(default_factory=list)
+    identity: list[Node] = field(default_factory=list)
+    failures: list[Node] = field(default_factory=list)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -84,7 +87,7 @@ def load(folder: Path) -> Registry:
         attributes=read("attributes.yaml")["attributes"],
         spans=read("spans.yaml")["spans"],
         events=read("events.yaml")["events"],
-        **{table: read("readings.yaml")[table] for table in ("namespaces", "spellings", "kinds")},
+        **read("readings.yaml"),
     )
 
 
@@ -185,7 +188,17 @@ def _is_renamed(attribute: Node) -> bool:
 
 
 def _is_sensitive(attribute: Node) -> bool:
-    return bool(attribute["annotations"]["contextcompany"]["sensitive"])
+    return _annotation(attribute, "sensitive")
+
+
+def _annotation(attribute: Node, name: str) -> bool:
+    return bool(attribute["annotations"]["contextcompany"].get(name))
+
+
+def _is_identity(attribute: Node) -> bool:
+    """Whether it holds text that says what a span is."""
+    is_text = _plain_type(attribute).startswith("string")
+    return is_text and not (_is_sensitive(attribute) or _annotation(attribute, "free_text"))
 
 
 def _members(attribute: Node) -> list[Node]:
@@ -250,7 +263,18 @@ def _module(registry: Registry) -> Node:
     named = [(constant(a["key"]), a["key"], _text(a)) for a in attributes if not _is_renamed(a)]
     named += [(f"EVENT_{constant(e['name'])}", e["name"], e["brief"]) for e in registry.events]
     enums = _enums(registry)
-    tables = ["GENAI_NAMESPACES", "KINDS", "RENAMED", "SCHEMA_URL", "SENSITIVE_KEYS", "SPELLINGS"]
+    tables = [
+        "CONTENT_PATTERNS",
+        "FAILURE_KEYS",
+        "GENAI_NAMESPACES",
+        "IDENTITY_KEYS",
+        "KINDS",
+        "MESSAGE_PATTERNS",
+        "RENAMED",
+        "SCHEMA_URL",
+        "SENSITIVE_KEYS",
+        "SPELLINGS",
+    ]
     return {
         "exported": sorted([name for name, _, _ in named] + tables) + [enum["name"] for enum in enums],
         "schema_url": registry.manifest["schema_url"],
@@ -260,6 +284,18 @@ def _module(registry: Registry) -> Node:
         "spellings": sorted((s["key"], s["means"]) for s in registry.spellings),
         "kinds": [(k["key"], sorted(k["values"].items())) for k in registry.kinds],
         "sensitive": sorted(a["key"] for a in attributes if _is_sensitive(a)),
+        "content": sorted({str(c["key"]) for c in [*registry.content, *filter(_is_sensitive, attributes)]}),
+        "messages": sorted(
+            {str(c["key"]) for c in registry.content if c.get("messages")}
+            | {str(a["key"]) for a in attributes if _annotation(a, "messages")}
+        ),
+        "failures": sorted(
+            {str(c["key"]) for c in registry.failures}
+            | {str(a["key"]) for a in attributes if _annotation(a, "failure")}
+        ),
+        "identity": sorted(
+            {str(c["key"]) for c in registry.identity} | {str(a["key"]) for a in attributes if _is_identity(a)}
+        ),
         "enums": enums,
     }
 

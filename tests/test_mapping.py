@@ -1272,7 +1272,7 @@ def record_foreign_calls(run_id):
 
 
 def emitted(receiver):
-    """All that `record_everything()` writes, and events: pairs of key and value, by the kind of span or event."""
+    """All that `record_everything()` writes, events and marks: pairs of key and value, by the kind of span or event."""
     record_everything("r-1")
     record_foreign_calls("r-3")
     r = tcc.run("r-2")
@@ -1280,6 +1280,13 @@ def emitted(receiver):
     r.feedback("thumbs_up", "Thanks.")
     r.error()
     deliver()
+    tcc.configure(redact=lambda text, path: text.upper(), max_value_size=1000)
+    r = tcc.run("r-3").prompt("x" * 2000)
+    r.step().prompt("x" * 2000).response("").end()
+    r.tool_call("save").args({"x": "x" * 2000}).end()
+    r.feedback(text="x" * 2000)
+    r.end()
+    tcc.flush(5)
     nouns = {"invoke_agent": "run", "chat": "step", "execute_tool": "tool_call"}
     found = defaultdict(list)
     for span in receiver.spans():

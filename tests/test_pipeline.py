@@ -751,6 +751,7 @@ def test_large_spans(receiver):
     tcc.configure(url=receiver.url)
     for _ in range(30):
         tcc.run().prompt("x" * 500_000).end()
+    tcc.configure(max_value_size=2**23, max_span_size=2**23)
     tcc.run().prompt("x" * 5_000_000).end()
 
     assert tcc.flush(20) == (31, 0, {})

@@ -51,6 +51,11 @@ def test_defaults():
         debug=False,
         run_timeout=None,
         allow_unsafe_base_url=False,
+        capture_content=True,
+        detectors=(),
+        redact=None,
+        max_value_size=2**20,
+        max_span_size=4 * 2**20,
         sources=DEFAULTS,
     )
 
@@ -141,6 +146,53 @@ def test_flags(value, expected):
     assert resolve({"debug": value}, {}).debug is expected
 
 
+@pytest.mark.parametrize(
+    ("tcc", "otel", "expected"),
+    [
+        ("true", "NO_CONTENT", True),
+        ("0", "SPAN_ONLY", False),
+        ("Metadata-Only", "", "metadata-only"),
+        ("metadata_only", "true", "metadata-only"),
+        ("", "", True),
+        ("", "span_only", True),
+        ("", "SPAN_AND_EVENT", True),
+        ("", "True", True),
+        ("", "EVENT_ONLY", False),
+        ("", "NO_CONTENT", False),
+        ("", "false", False),
+    ],
+)
+def test_capture_content(tcc, otel, expected):
+    """Our variable wins over OpenTelemetry's, whose older and newer values are known; events only is not on spans."""
+    environ = {"TCC_CAPTURE_CONTENT": tcc, "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": otel}
+
+    assert resolve({}, environ).capture_content == expected
+    assert resolve({"capture_content": False}, environ).capture_content is False
+
+
+def test_a_wrong_variable_of_others_is_said_once(caplog):
+    """What OpenTelemetry takes as no content is no content here, and no error."""
+    for _ in range(2):
+        settings = resolve({}, {"OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "all"})
+
+    assert settings.capture_content is False
+    assert [record.getMessage() for record in caplog.records] == [
+        "`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` is none of its known values; content is not captured."
+    ]
+
+
+@pytest.mark.parametrize("value", ["emails, SECRETS", ["emails", "secrets"], {"secrets", "emails"}, "emails,,secrets,"])
+def test_detectors(value):
+    """Names with commas, or any collection of them, in any order."""
+    assert resolve({"detectors": value}, {"TCC_DETECTORS": "cards"}).detectors == ("secrets", "emails")
+
+
+def test_detectors_can_be_switched_off():
+    """No detectors is a value; the variable says what is the default."""
+    assert resolve({"detectors": ()}, {"TCC_DETECTORS": "cards"}).detectors == ()
+    assert resolve({}, {"TCC_DETECTORS": "cards", "TCC_MAX_SPAN_SIZE": " 1000 "}).max_span_size == 1000
+
+
 @pytest.mark.parametrize(("value", "expected"), [(0, None), ("0", None), (2, 2.0), (" 90 ", 90.0), (0.5, 0.5)])
 def test_run_timeout(value, expected):
     """The timeout is in seconds, as a number or as text; 0 means no limit."""
@@ -194,6 +246,21 @@ class Unprintable:
             {"headers": {"x-a": f"{KEY}\u20ac"}},
             f"`headers['x-a']` {UNSAFE}",
         ),
+        (
+            {"capture_content": "metadata"},
+            "`capture_content` must be true, false or metadata-only, got 'metadata'.",
+        ),
+        (
+            {"detectors": ["secrets", "names"]},
+            "`detectors` may name `secrets`, `emails`, `phones`, `cards`, got a value of type list.",
+        ),
+        (
+            {"detectors": 7},
+            "`detectors` may name `secrets`, `emails`, `phones`, `cards`, got 7.",
+        ),
+        ({"redact": "secrets"}, "`redact` must be a function of a text and its path, got 'secrets'."),
+        ({"max_value_size": 0}, "`max_value_size` must be a number of bytes above 0, got 0."),
+        ({"max_span_size": True}, "`max_span_size` must be a number of bytes above 0, got True."),
         ({"consol": True}, "`consol` is not a setting; did you mean `console`?"),
         (
             {"zzz": True},
@@ -222,6 +289,9 @@ def test_wrong_arguments(explicit, message):
         ("TCC_JOIN_TRACES", "2"),
         ("TCC_DEBUG", "verbose"),
         ("TCC_RUN_TIMEOUT", "20m"),
+        ("TCC_CAPTURE_CONTENT", "flase"),
+        ("TCC_MAX_VALUE_SIZE", "1MB"),
+        ("TCC_MAX_SPAN_SIZE", "-1"),
         ("TCC_ALLOW_UNSAFE_BASE_URL", "localhost"),
         ("OTEL_SERVICE_NAME", "\udcff"),
     ],

@@ -7,20 +7,21 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from contextcompany import _diagnostics, _processes
 from contextcompany._recording import end_open_runs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.trace import TracerProvider
 
     from contextcompany._pipeline import OTelPipeline
+    from contextcompany._policy import Policy
     from contextcompany._recording import Pipeline
 
-__all__ = ["FlushReport", "configure", "flush", "pipeline", "shutdown", "stats", "use"]
+__all__ = ["FlushReport", "configure", "flush", "pipeline", "policy", "shutdown", "stats", "use"]
 
 # The SDK, the exporter and `requests` take about 75 ms to import, so `_pipeline`, which needs them, is imported when
 # the pipeline is built and not with this module.
@@ -29,6 +30,7 @@ _building = threading.RLock()
 _explicit: dict[str, object] = {}
 _built: OTelPipeline | None = None
 _replacement: Pipeline | None = None
+_policy: Policy | None = None
 
 
 class FlushReport(NamedTuple):
@@ -57,6 +59,11 @@ def configure(
     console: bool | None = None,
     debug: bool | None = None,
     allow_unsafe_base_url: bool | None = None,
+    capture_content: bool | Literal["metadata-only"] | None = None,
+    detectors: Sequence[str] | None = None,
+    redact: Callable[[str, str], str | None] | None = None,
+    max_value_size: int | None = None,
+    max_span_size: int | None = None,
 ) -> None:
     """Set how runs are recorded and where they go. May be called again: what is given is merged into what was.
 
@@ -81,6 +88,16 @@ def configure(
         debug: Log what is recorded and sent, without content (`TCC_DEBUG`).
         allow_unsafe_base_url: Send keys over plain http to hosts that are not this one
             (`TCC_ALLOW_UNSAFE_BASE_URL`).
+        capture_content: What people, models and tools said: `True` sends it, `False` leaves it out, `"metadata-only"`
+            sends lengths in its place, and the structure of messages (`TCC_CAPTURE_CONTENT`, else
+            `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`).
+        detectors: What to redact in all content: any of `secrets`, `emails`, `phones`, `cards` (`TCC_DETECTORS`, with
+            commas). Secrets in status and exception messages are redacted anyway.
+        redact: Called with each text that is not an id or a name, and with its path, as
+            `gen_ai.input.messages[0].parts[0].content`; returns what to send in its place, or `None` to leave it out.
+            Runs on the thread that ends a span. If it raises, that text is not sent.
+        max_value_size: Bytes that one attribute may have; what is larger is cut (`TCC_MAX_VALUE_SIZE`; 1 MiB).
+        max_span_size: Bytes that the attributes and events of a span may have (`TCC_MAX_SPAN_SIZE`; 4 MiB).
 
     Raises:
         ConfigurationError: (a `ValueError`) a setting is wrong; nothing is changed then.
@@ -88,12 +105,12 @@ def configure(
     given = {name: value for name, value in locals().items() if value is not None}
     from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
 
-    global _built  # noqa: PLW0603 - there is one pipeline per process
+    global _built, _policy
     with _building:
         merged = {**_explicit, **given}
         built = _pipeline.build(merged, os.environ, previous=_built)
         _explicit.update(given)
-        _built = built
+        _built, _policy = built, built.policy
         _shut_down_at_exit()
 
 
@@ -109,6 +126,11 @@ def adopt(settings: Mapping[str, object]) -> None:
     with _building:
         if not _explicit and _built is None:
             _explicit.update(settings)
+
+
+def policy() -> Policy | None:
+    """The content policy of the last pipeline that was built, whether it is still there or not."""
+    return _policy
 
 
 def pipeline() -> Pipeline:
@@ -166,10 +188,11 @@ def stats() -> dict[str, int]:
 def _build() -> Pipeline:
     from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
 
-    global _built  # noqa: PLW0603 - there is one pipeline per process
+    global _built, _policy  # noqa: PLW0603 - there is one pipeline per process
     with _building:
         if _built is None:
             _built = _pipeline.build_or_disable(_explicit, os.environ)
+            _policy = _built.policy
             _shut_down_at_exit()
         return _built
 
@@ -207,7 +230,9 @@ _processes.before_child_exit(_before_child_exit)
 
 def reset_for_tests() -> None:
     """As if the process had just started."""
+    global _policy  # noqa: PLW0603 - there is one pipeline per process
     use(None)
     shutdown(1.0)
     _explicit.clear()
+    _policy = None
     _diagnostics.reset_for_tests(reraise=True)

@@ -160,19 +160,17 @@ def _arguments(tracer_provider: TracerProvider) -> dict[str, object]:
     }
 
 
-def wants_content() -> bool:
-    """Whether instrumentors are to capture what people, models and tools said."""
-    return True
-
-
 @contextmanager
 def _content_captured() -> Iterator[None]:
-    """The official instrumentors read this variable when they are switched on, and never again."""
+    """The official instrumentors read this variable when they are switched on, and never again.
+
+    They capture, and our content policy, which may change, says what of it travels.
+    """
     if os.environ.get(_CAPTURE, "").strip():
         yield
         return
     before = os.environ.get(_CAPTURE)
-    os.environ[_CAPTURE] = "SPAN_ONLY" if wants_content() else "NO_CONTENT"
+    os.environ[_CAPTURE] = "SPAN_ONLY"
     try:
         yield
     finally:

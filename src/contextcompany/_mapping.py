@@ -3,9 +3,12 @@
 Names and types come from `semconv/`; which of them each span carries is written in `semconv/spans.yaml`.
 """
 
+import fnmatch
+import functools
+import re
 import traceback
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from contextcompany import semconv as sc
 from contextcompany._content import as_text, attribute_value, clean_text
@@ -26,9 +29,15 @@ __all__ = [
     "BAGGAGE_KEYS",
     "CLIENT_FACTS",
     "COLLECTED",
+    "CONTENT",
     "COUNTED_INSIDE",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
+    "FAILURE",
+    "FAILURE_KEYS",
+    "FREE_TEXT",
+    "IDENTITY",
+    "MESSAGES",
     "PARAMETERS",
     "RESUMED_EVENT",
     "RUN_ENDED",
@@ -38,9 +47,11 @@ __all__ = [
     "TIMED_OUT",
     "TIMEOUT",
     "Attributes",
+    "attribute_kind",
     "baggage_entries",
     "cost_attributes",
     "evaluation_attributes",
+    "event_attribute_kind",
     "exception_attributes",
     "exception_type",
     "is_about_agents",
@@ -57,6 +68,7 @@ __all__ = [
     "tool_call_attributes",
     "tool_call_name",
     "tool_call_start_attributes",
+    "truncated_and_redacted",
 ]
 
 AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
@@ -415,3 +427,68 @@ def is_about_agents(attributes: Mapping[str, object]) -> bool:
 def tells_cost(attributes: Mapping[str, object]) -> bool:
     """Whether a span says what its call cost."""
     return sc.TCC_COST_TOTAL in attributes or sc.GEN_AI_USAGE_COST in attributes
+
+
+# --- what the attributes of any span hold ----------------------------------------------------------------------------
+
+IDENTITY: Final = "identity"
+"""Ids, names and enums."""
+FREE_TEXT: Final = "free text"
+"""Anything that people or programs write; what we do not know is this."""
+FAILURE: Final = "failure"
+"""Free text that says what went wrong."""
+FAILURE_KEYS: Final = sc.FAILURE_KEYS
+"""The attributes that hold it."""
+CONTENT: Final = "content"
+"""What people, models and tools said."""
+MESSAGES: Final = "messages"
+"""Content made of messages, parts or tool definitions."""
+
+_STRUCTURE_IN_KEYS = re.compile(r"\.[0-9]+\..*\b(?:role|id|name|type|finish_reason|tool_call_id|mime_type)\Z")
+_STRUCTURE_OF_EVENTS = frozenset({"role", "id", "index", "finish_reason"})
+
+
+@functools.lru_cache(4096)
+def attribute_kind(key: str) -> str:
+    """What an attribute holds, in any of the conventions listed in `semconv/readings.yaml`."""
+    if key in sc.IDENTITY_KEYS:
+        return IDENTITY
+    if key in sc.FAILURE_KEYS:
+        return FAILURE
+    content, messages = _content_patterns()
+    if not content.fullmatch(key):
+        return FREE_TEXT
+    if _STRUCTURE_IN_KEYS.search(key):
+        return IDENTITY  # where each field of a message is an attribute
+    return MESSAGES if messages.fullmatch(key) else CONTENT
+
+
+@functools.lru_cache(4096)
+def event_attribute_kind(event_name: str, key: str) -> str:
+    """What an attribute of an event holds: everything in an event of GenAI is content."""
+    kind = attribute_kind(key)
+    if kind is not FREE_TEXT or not event_name.startswith(sc.GENAI_NAMESPACES):
+        return kind
+    return IDENTITY if key in _STRUCTURE_OF_EVENTS else MESSAGES
+
+
+@functools.cache
+def _content_patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    content, messages = ("|".join(map(fnmatch.translate, keys)) for keys in (sc.CONTENT_PATTERNS, sc.MESSAGE_PATTERNS))
+    return re.compile(content), re.compile(messages)
+
+
+def truncated_and_redacted(
+    attributes: Mapping[str, object], truncated: Iterable[str], redacted: Iterable[str]
+) -> dict[str, list[str]]:
+    """The attributes that name what was cut and what was redacted, with those that are named already."""
+    told = {sc.TCC_TRUNCATED: list(truncated), sc.TCC_REDACTED: list(redacted)}
+    return {
+        key: list(dict.fromkeys([*map(as_text, _as_list(attributes.get(key))), *names]))
+        for key, names in told.items()
+        if names
+    }
+
+
+def _as_list(value: object) -> list[object]:
+    return list(value) if isinstance(value, (list, tuple)) else []

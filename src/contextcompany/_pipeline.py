@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Protocol
 from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.trace import Tracer as SDKTracer
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, ProxyTracer, StatusCode, TracerProvider
+from opentelemetry.trace import Link, NoOpTracer, NoOpTracerProvider, ProxyTracer, StatusCode, TracerProvider
+from opentelemetry.trace import Status as SpanStatus
 
 from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings, _threads
 from contextcompany._console import Console
 from contextcompany._data import ERROR, Status
 from contextcompany._export import EXIT_TIMEOUT_S, Delivery, RoutedLogRecord, span_exporter
-from contextcompany._foreign import SCOPE, ForeignSpans, private_provider
+from contextcompany._foreign import SCOPE, ForeignSpans, changed, private_provider
 from contextcompany._identity import new_id, random_span_id, random_trace_id
+from contextcompany._policy import Carried, Policy
+from contextcompany._redaction import REDACTED
 from contextcompany._span import RecordedSpan
 from contextcompany._version import __version__
 from contextcompany.exceptions import ConfigurationError
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.trace import Link, Span, SpanKind, Tracer
+    from opentelemetry.trace import Span, SpanKind, Tracer
 
     from contextcompany._identity import RunIdentity
     from contextcompany._mapping import Attributes
@@ -95,8 +98,10 @@ def build_or_disable(explicit: Mapping[str, object], environ: Mapping[str, str])
 
 
 def _nothing(reason: str, why: str, environ: Mapping[str, str]) -> OTelPipeline:
-    """A pipeline that records nothing, and counts that."""
-    return OTelPipeline(_settings.Settings(), environ, _Nowhere(reason, why), provider=NoOpTracerProvider())
+    """A pipeline that records nothing, and counts that. Who else asks for its policy gets the strictest."""
+    return OTelPipeline(
+        _settings.Settings(capture_content=False), environ, _Nowhere(reason, why), provider=NoOpTracerProvider()
+    )
 
 
 def observatory_exporter(api_key: str | None = None, url: str | None = None) -> OTLPSpanExporter:
@@ -154,6 +159,7 @@ class OTelPipeline:
         self.join_traces = settings.join_traces
         self.run_timeout = settings.run_timeout
         self.signing_key = settings.signing_key
+        self.policy = policy_of(settings)
         self.delivery = delivery
         self.now = now
         self.new_id = new_id
@@ -214,20 +220,46 @@ class OTelPipeline:
         if isinstance(span, RecordedSpan):
             span.write(name, code, description, attributes)
         else:
-            # An attribute limit of the user's provider evicts the oldest: what identifies the span comes last again.
-            span.set_attributes({**attributes, **{k: v for k, v in started_with.items() if k not in attributes}})
-            span.update_name(name)
-            span.set_status(code, description)
+            self._write(span, name, code, description, attributes, started_with)
+            _hooked.add(span.get_span_context().span_id)
         span.end(end_ns)
-        if self._console is not None and isinstance(span, ReadableSpan):
-            self._console.put(span)
+        if not isinstance(span, RecordedSpan):
+            _hooked.discard(span.get_span_context().span_id)
+            if self._console is not None and isinstance(span, ReadableSpan):
+                self._console.put(within(self.policy, span, is_hooked=True))
+
+    def _write(
+        self,
+        span: Span,
+        name: str,
+        code: StatusCode,
+        description: str | None,
+        attributes: Attributes,
+        started_with: Attributes,
+    ) -> None:
+        """Set on a span of the user's provider what may travel: its other processors send it as it is."""
+        # An attribute limit of the user's provider evicts the oldest: what identifies the span comes last again.
+        told = {**attributes, **{key: value for key, value in started_with.items() if key not in attributes}}
+        before = dict(span.attributes or {}) if isinstance(span, ReadableSpan) else {}
+        others = {key: value for key, value in before.items() if key not in told}
+        carried = Carried(name, {**others, **told}, description=description)
+        allowed = self.policy.apply(carried)
+        if allowed is not carried:
+            unchanged = {key for key, value in others.items() if allowed.attributes.get(key, REDACTED) is value}
+            # An attribute cannot be taken back.
+            left_out = {key: REDACTED for key in others if key not in allowed.attributes}
+            told = {**left_out, **{key: v for key, v in allowed.attributes.items() if key not in unchanged}}
+        span.set_attributes(told)
+        span.update_name(allowed.name)
+        span.set_status(code, allowed.description)
 
     def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
         """Hand an event to delivery; whether it was accepted."""
         if isinstance(self.delivery, _Nowhere):
             self._not_recorded()
             return False
-        record = RoutedLogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=attributes)
+        allowed = self.policy.apply(Carried(event_name, attributes)).attributes
+        record = RoutedLogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=allowed)
         record.destination = destination
         return self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS))
 
@@ -248,6 +280,9 @@ class OTelPipeline:
         """Queue a span of ours that has just ended."""
         _diagnostics.LOGGER.debug("Recorded %s.", span)
         readable = span.readable(self._resource, self._scope)
+        attributes = span.plain_attributes()
+        if attributes is None or not self.policy.passes(attributes):
+            readable = within(self.policy, readable)
         self.delivery.put_span(readable, span.destination)
         if self._console is not None:
             self._console.put(readable)
@@ -261,6 +296,7 @@ class OTelPipeline:
 
     def foreign_span_ended(self, span: ReadableSpan, destination: Destination | None) -> None:
         """Queue a span of other instrumentation that has just ended."""
+        span = within(self.policy, span)
         self.delivery.put_span(span, destination)
         if self._console is not None:
             self._console.put(span)
@@ -285,6 +321,54 @@ class OTelPipeline:
             reason, why = "sampled_out", "the sampler of its tracer provider decided so"
         _diagnostics.count(reason)
         _diagnostics.warn(reason, "Something was not recorded, because %s.", why, level=level)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The content policy of some settings."""
+    return Policy(
+        settings.capture_content,
+        settings.detectors,
+        settings.redact,
+        settings.max_value_size,
+        settings.max_span_size,
+    )
+
+
+def policy_now() -> Policy:
+    """The content policy that is in force, else the one that the environment asks for.
+
+    Raises:
+        ConfigurationError: (a `ValueError`) a variable is wrong.
+    """
+    known = _configure.policy()
+    return policy_of(_settings.resolve(_configure.configured(), os.environ)) if known is None else known
+
+
+def within(policy: Policy, span: ReadableSpan, *, is_hooked: bool = False) -> ReadableSpan:
+    """What of a span may travel: the span itself, or a copy with less in it."""
+    carried = Carried(
+        span.name,
+        span.attributes or {},
+        [(index, event.name, event.attributes or {}) for index, event in enumerate(span.events)],
+        [link.attributes for link in span.links if link.attributes],
+        span.status.description,
+    )
+    allowed = policy.apply(carried, is_hooked=is_hooked)
+    if allowed is carried:
+        return span
+    link_attributes = iter(allowed.links)
+    return changed(
+        span,
+        name=allowed.name,
+        attributes=allowed.attributes,
+        events=[Event(name, attributes, span.events[index].timestamp) for index, name, attributes in allowed.events],
+        links=[Link(link.context, next(link_attributes, {}) if link.attributes else None) for link in span.links],
+        status=SpanStatus(span.status.status_code, allowed.description),
+    )
+
+
+_hooked: set[int] = set()
+"""Ids of spans that are ending, and whose attributes the user's `redact` has seen already."""
 
 
 def _route(settings: Settings, environ: Mapping[str, str], api_key: str | None, url: str | None) -> Destination:
@@ -330,8 +414,14 @@ class ObservatorySpanProcessor(ForeignSpans):
 
     def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
         self._delivery = Delivery(_destination_now(api_key, url))
-        super().__init__(lambda attributes: all_spans or _mapping.is_about_agents(attributes), self._delivery.put_span)
+        self._policy = policy_now()
+        super().__init__(lambda attributes: all_spans or _mapping.is_about_agents(attributes), self._queue)
         _processors.add(self)
+
+    def _queue(self, span: ReadableSpan, destination: Destination | None) -> None:
+        context = span.get_span_context()
+        is_hooked = context is not None and context.span_id in _hooked
+        self._delivery.put_span(within(_configure.policy() or self._policy, span, is_hooked=is_hooked), destination)
 
     def flush(self, timeout: float) -> tuple[int, int]:
         """Send what waits, for at most `timeout` seconds; how much was delivered so far, and how much is left."""

@@ -12,9 +12,11 @@ from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv6Address, ip_address
 from math import isfinite
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
+from contextcompany import _diagnostics
+from contextcompany._redaction import DETECTORS
 from contextcompany.exceptions import ConfigurationError
 
 __all__ = ["SETTINGS", "Destination", "Setting", "Settings", "destination", "is_loopback", "resolve"]
@@ -45,6 +47,11 @@ class Settings:
     run_timeout: float | None = None
     signing_key: str | None = field(default=None, repr=False)
     allow_unsafe_base_url: bool = False
+    capture_content: bool | Literal["metadata-only"] = True
+    detectors: tuple[str, ...] = ()
+    redact: Callable[[str, str], str | None] | None = None
+    max_value_size: int = 2**20
+    max_span_size: int = 4 * 2**20
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """For each field "argument", the name of the environment variable, or "default"."""
 
@@ -328,6 +335,58 @@ def _seconds(name: str, value: object) -> float | None:
     return seconds or None
 
 
+_METADATA_ONLY: Final = "metadata-only"
+
+
+def _capture(name: str, value: object) -> bool | str:
+    word = value.strip().lower().replace("_", "-") if isinstance(value, str) else value
+    if word == _METADATA_ONLY:
+        return _METADATA_ONLY
+    try:
+        return _flag(name, value)
+    except ConfigurationError:
+        raise ConfigurationError(f"`{name}` must be true, false or {_METADATA_ONLY}, got {_shown(value)}.") from None
+
+
+def _otel_capture(name: str, value: object) -> bool:
+    """What OpenTelemetry's GenAI instrumentations read; `EVENT_ONLY` is not on spans.
+
+    The variable is other people's, so a wrong value is only said. Like them, we take it as `NO_CONTENT`:
+    https://github.com/open-telemetry/opentelemetry-python-contrib/tree/main/util/opentelemetry-util-genai
+    """
+    word = str(value).strip().lower()
+    if word in (*_TRUE, "span_only", "span_and_event"):
+        return True
+    if word not in (*_FALSE, "no_content", "event_only"):
+        _diagnostics.warn(name, "`%s` is none of its known values; content is not captured.", name)
+    return False
+
+
+def _detectors(name: str, value: object) -> tuple[str, ...]:
+    words = value.split(",") if isinstance(value, str) else value
+    if isinstance(words, (list, tuple, set, frozenset)) and all(isinstance(word, str) for word in words):
+        chosen = {word.strip().lower() for word in words} - {""}
+        if chosen <= DETECTORS.keys():
+            return tuple(detector for detector in DETECTORS if detector in chosen)
+    raise ConfigurationError(f"`{name}` may name {_listed(DETECTORS)}, got {_shown(value)}.")
+
+
+def _function(name: str, value: object) -> Callable[..., Any]:
+    if callable(value):
+        return value
+    raise ConfigurationError(f"`{name}` must be a function of a text and its path, got {_shown(value)}.")
+
+
+def _size(name: str, value: object) -> int:
+    size = 0
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        with suppress(ValueError):
+            size = int(value)
+    if size <= 0:
+        raise ConfigurationError(f"`{name}` must be a number of bytes above 0, got {_shown(value)}.")
+    return size
+
+
 _URL: Final = re.compile(
     r"""https?://
     (?: [\w.~!$&()*+,;=:%-]* @ )?                                      # user information
@@ -401,6 +460,22 @@ SETTINGS: Final = (
         _flag,
         "Send the API key over plain http to other machines too.",
     ),
+    Setting(
+        "capture_content",
+        "TCC_CAPTURE_CONTENT",
+        _capture,
+        "Whether content travels: true, false, or metadata-only.",
+    ),
+    Setting(
+        "capture_content",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        _otel_capture,
+        "The same, as OpenTelemetry's instrumentations have it.",
+    ),
+    Setting("detectors", "TCC_DETECTORS", _detectors, "What to redact in all content."),
+    Setting("redact", None, _function, "A function that has the last say about each text."),
+    Setting("max_value_size", "TCC_MAX_VALUE_SIZE", _size, "Bytes that one attribute may have."),
+    Setting("max_span_size", "TCC_MAX_SPAN_SIZE", _size, "Bytes that all attributes of a span may have."),
 )
 """Every setting, once; where a field has two variables, the first that is set wins."""
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordedSpan"]
 
+_LONGEST_NAME = 256
+
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
@@ -75,6 +77,7 @@ class RecordedSpan(Span):
         self._status: tuple[StatusCode, str | None] = (StatusCode.UNSET, None)
         self._start_ns = start_ns
         self._end_ns: int | None = None
+        self._is_told = False
         self.destination = destination
         self._owner = owner
 
@@ -113,6 +116,7 @@ class RecordedSpan(Span):
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         if key and self._is_open("set_attribute"):
+            self._is_told = True
             self._attributes[as_text(key)] = _clean(value)
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
@@ -130,6 +134,7 @@ class RecordedSpan(Span):
         self, name: str, attributes: Mapping[str, AnyValue] | None = None, timestamp: int | None = None
     ) -> None:
         if self._is_open("add_event"):
+            self._is_told = True
             self._events.append(
                 Event(as_text(name), _cleaned(attributes), self._owner.now() if timestamp is None else timestamp)
             )
@@ -165,6 +170,12 @@ class RecordedSpan(Span):
         self._name = name
         self._status = (status, description)
         self._attributes.update(attributes)
+
+    def plain_attributes(self) -> dict[str, AnyValue] | None:
+        """Its attributes, if they are all that holds more text than a name, and nobody set any from outside."""
+        if self._is_told or self._links or self._status[1] is not None or len(self._name) > _LONGEST_NAME:
+            return None
+        return self._attributes
 
     def readable(self, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
         """What exporters take."""

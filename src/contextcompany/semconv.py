@@ -6,6 +6,7 @@ Generated from semconv/*.yaml by `python semconv/generate.py`. Edit those files,
 from typing import Final
 
 __all__ = [
+    "CONTENT_PATTERNS",
     "ERROR_TYPE",
     "EVENT_EXCEPTION",
     "EVENT_GEN_AI_ASSISTANT_MESSAGE",
@@ -19,6 +20,7 @@ __all__ = [
     "EXCEPTION_MESSAGE",
     "EXCEPTION_STACKTRACE",
     "EXCEPTION_TYPE",
+    "FAILURE_KEYS",
     "GENAI_NAMESPACES",
     "GEN_AI_AGENT_DESCRIPTION",
     "GEN_AI_AGENT_ID",
@@ -83,8 +85,10 @@ __all__ = [
     "GEN_AI_USAGE_TEXT_INPUT_TOKENS",
     "GEN_AI_USAGE_TEXT_OUTPUT_TOKENS",
     "GEN_AI_WORKFLOW_NAME",
+    "IDENTITY_KEYS",
     "INPUT_VALUE",
     "KINDS",
+    "MESSAGE_PATTERNS",
     "OUTPUT_VALUE",
     "RENAMED",
     "SCHEMA_URL",
@@ -101,6 +105,7 @@ __all__ = [
     "TCC_INCOMPLETE_REASON",
     "TCC_METADATA",
     "TCC_ORG_ID",
+    "TCC_REDACTED",
     "TCC_RUN_FULL_INPUT",
     "TCC_RUN_FULL_OUTPUT",
     "TCC_RUN_ID",
@@ -110,6 +115,7 @@ __all__ = [
     "TCC_STATUS_MESSAGE",
     "TCC_STEP_ID",
     "TCC_TAGS",
+    "TCC_TRUNCATED",
     "TCC_USAGE_COUNTED_INSIDE",
     "TCC_USER_ID",
     "ErrorTypeValues",
@@ -403,6 +409,9 @@ TCC_METADATA: Final = "tcc.metadata"
 TCC_ORG_ID: Final = "tcc.orgId"
 """The organisation that the person belongs to."""
 
+TCC_REDACTED: Final = "tcc.redacted"
+"""Where a detector or the `redact` function replaced something, by the names of the attributes."""
+
 TCC_RUN_FULL_INPUT: Final = "tcc.run.full_input"
 """The raw request that the run was started with, when it is more than the prompt."""
 
@@ -431,6 +440,9 @@ TCC_STEP_ID: Final = "tcc.step.id"
 
 TCC_TAGS: Final = "tcc.tags"
 """Words to find the run by."""
+
+TCC_TRUNCATED: Final = "tcc.truncated"
+"""What was cut because it was larger than the limits, by the names of the attributes."""
 
 TCC_USAGE_COUNTED_INSIDE: Final = "tcc.usage.counted_inside"
 """The call is also recorded by a span inside of this one, or one that ran within its time; count that one.
@@ -511,6 +523,182 @@ SENSITIVE_KEYS: Final[frozenset[str]] = frozenset(
     }
 )
 """Attributes that hold content: what people, models and tools said."""
+
+CONTENT_PATTERNS: Final[tuple[str, ...]] = (
+    "ai.prompt*",
+    "ai.response.files",
+    "ai.response.object",
+    "ai.response.reasoning*",
+    "ai.response.sources",
+    "ai.response.text",
+    "ai.response.toolCalls",
+    "ai.result.*",
+    "ai.schema",
+    "ai.toolCall.args",
+    "ai.toolCall.input",
+    "ai.toolCall.output",
+    "ai.toolCall.result",
+    "ai.value",
+    "ai.values",
+    "all_messages_events",
+    "embedding.embeddings*",
+    "embedding.text",
+    "events",
+    "final_result",
+    "gen_ai.completion",
+    "gen_ai.completion.*",
+    "gen_ai.evaluation.explanation",
+    "gen_ai.event.content",
+    "gen_ai.input.messages",
+    "gen_ai.memory.query*",
+    "gen_ai.memory.records",
+    "gen_ai.output.messages",
+    "gen_ai.prompt",
+    "gen_ai.prompt.[0-9]*",
+    "gen_ai.retrieval.documents",
+    "gen_ai.retrieval.query*",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
+    "gen_ai.tool.definitions",
+    "gen_ai.tool.input",
+    "gen_ai.tool.output",
+    "input.value",
+    "langfuse.observation.input",
+    "langfuse.observation.output",
+    "langfuse.trace.input",
+    "langfuse.trace.output",
+    "llm.completions*",
+    "llm.function_call",
+    "llm.input_messages*",
+    "llm.output_messages*",
+    "llm.prompt_template.template",
+    "llm.prompt_template.variables",
+    "llm.prompts*",
+    "llm.request.functions*",
+    "llm.tools*",
+    "logfire.msg",
+    "mlflow.chat.*",
+    "mlflow.spanInputs",
+    "mlflow.spanOutputs",
+    "mlflow.traceInputs",
+    "mlflow.traceOutputs",
+    "model_request_parameters",
+    "output.value",
+    "pydantic_ai.all_messages",
+    "request_data",
+    "reranker.input_documents*",
+    "reranker.output_documents*",
+    "reranker.query",
+    "response_data",
+    "retrieval.documents*",
+    "tcc.run.full_input",
+    "tcc.run.full_output",
+    "tool.parameters",
+    "tool_arguments",
+    "tool_call.function.arguments",
+    "tool_response",
+    "traceloop.entity.input",
+    "traceloop.entity.output",
+)
+"""Attributes that hold content in any convention, ours included; `*` stands for any text."""
+
+MESSAGE_PATTERNS: Final[tuple[str, ...]] = (
+    "ai.prompt*",
+    "all_messages_events",
+    "events",
+    "gen_ai.completion",
+    "gen_ai.event.content",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+    "gen_ai.prompt",
+    "gen_ai.retrieval.documents",
+    "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
+    "llm.input_messages*",
+    "llm.output_messages*",
+    "llm.tools*",
+    "mlflow.chat.*",
+    "pydantic_ai.all_messages",
+)
+"""Those among them that hold messages, parts or tool definitions."""
+
+FAILURE_KEYS: Final[frozenset[str]] = frozenset(
+    {
+        "error.message",
+        "exception.message",
+        "exception.stacktrace",
+        "langfuse.observation.status_message",
+        "otel.status_description",
+        "tcc.status.message",
+    }
+)
+"""Attributes that say what went wrong: status and exception messages, stack traces."""
+
+IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
+    {
+        "ai.model.id",
+        "ai.model.provider",
+        "ai.operationId",
+        "ai.response.finishReason",
+        "ai.response.id",
+        "ai.response.model",
+        "ai.toolCall.id",
+        "ai.toolCall.name",
+        "error.type",
+        "exception.type",
+        "gen_ai.agent.id",
+        "gen_ai.agent.name",
+        "gen_ai.agent.version",
+        "gen_ai.conversation.id",
+        "gen_ai.data_source.id",
+        "gen_ai.operation.name",
+        "gen_ai.output.type",
+        "gen_ai.prompt.name",
+        "gen_ai.prompt.version",
+        "gen_ai.provider.name",
+        "gen_ai.request.encoding_formats",
+        "gen_ai.request.model",
+        "gen_ai.request.previous_response.id",
+        "gen_ai.request.reasoning.level",
+        "gen_ai.response.finish_reasons",
+        "gen_ai.response.id",
+        "gen_ai.response.model",
+        "gen_ai.system",
+        "gen_ai.tool.call.id",
+        "gen_ai.tool.name",
+        "gen_ai.tool.type",
+        "gen_ai.workflow.name",
+        "langfuse.observation.model.name",
+        "langfuse.observation.type",
+        "llm.model_name",
+        "llm.provider",
+        "llm.request.type",
+        "llm.system",
+        "mlflow.spanType",
+        "mlflow.traceRequestId",
+        "openinference.span.kind",
+        "operation.name",
+        "server.address",
+        "session.id",
+        "tcc.agent",
+        "tcc.cost.price_version",
+        "tcc.cost.source",
+        "tcc.incomplete_reason",
+        "tcc.orgId",
+        "tcc.redacted",
+        "tcc.runId",
+        "tcc.sessionId",
+        "tcc.step.id",
+        "tcc.truncated",
+        "tcc.userId",
+        "tool.name",
+        "traceloop.entity.name",
+        "traceloop.span.kind",
+        "traceloop.workflow.name",
+    }
+)
+"""Attributes whose text says what a span is: ids, names and enums."""
 
 
 class ErrorTypeValues:

@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from contextcompany import _configure
 from contextcompany._foreign import changed
 from contextcompany._identity import RunIdentity
-from contextcompany._pipeline import OTelPipeline
+from contextcompany._pipeline import OTelPipeline, policy_now
 from contextcompany._reading import (
     Recorded,
     RecordedFeedback,
@@ -73,9 +73,10 @@ def capture(*, deterministic: bool = False) -> Iterator[Capture]:
     Afterwards, whatever was in use before is in use again. Captures nest: the innermost one records. A run is recorded
     when it ends, and where it started: one that was open before the block is not in it.
 
-    Settings and `TCC_*` variables do not apply, nor does what the block configures; a key or URL given to a run shows
-    as its `destination`. What tokens cost is calculated as always. Of other instrumentation,
-    what `instrument()` switched on is recorded too.
+    What is kept is what would be sent: content is captured, redacted and cut as it is configured, or as the environment
+    says. Other settings and `TCC_*` variables do not apply, nor does what the block configures; a key or URL given to a
+    run shows as its `destination`. What tokens cost is calculated as always. Of other instrumentation, what
+    `instrument()` switched on is recorded too.
 
     Args:
         deterministic: Make whole values comparable with `==`: ids are UUIDs that count up from
@@ -84,6 +85,7 @@ def capture(*, deterministic: bool = False) -> Iterator[Capture]:
     """
     memory = _Memory()
     pipeline = _CountingPipeline(memory) if deterministic else OTelPipeline(Settings(), {}, memory)
+    pipeline.policy = policy_now()
     before = _configure.use(pipeline)
     try:
         yield Capture(memory, pipeline)
