@@ -869,14 +869,18 @@ def test_a_receiver_that_hangs_holds_up_one_task(receiver):
 
 
 def test_what_cannot_be_pickled_is_said(receiver, caplog):
-    """A setting that cannot go to another process stays, is counted and named; the others go, and on from there."""
+    """A setting that cannot go to another process stays, is counted and named; the others go, and on from there.
+
+    Where the user's `redact` stays behind, no content is captured.
+    """
     tcc.configure(url=receiver.url, headers=MappingProxyType({"x-ours": "yes"}))
     _configure._explicit["redact"] = lambda value: value
 
     job = pickle.loads(pickle.dumps(tcc.propagate(int)))
     again = pickle.loads(pickle.dumps(job))
 
-    assert job._settings == again._settings == {"url": receiver.url, "headers": {"x-ours": "yes"}}
+    settings = {"url": receiver.url, "headers": {"x-ours": "yes"}, "capture_content": False}
+    assert job._settings == again._settings == settings
     assert tcc.stats() == {"setting_not_propagated": 1}
     assert "`redact` cannot be pickled" in caplog.text
 

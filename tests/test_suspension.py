@@ -277,6 +277,36 @@ class TestTokens:
         assert "example.com" not in token
         assert captured.run.destination.traces_url == "https://example.org/v1/traces"
 
+    def test_it_is_small(self, spans, receiver):
+        """Of a long prompt it has head and tail; the log record has it all, and the run says what was cut."""
+        prompt = "".join(f"{n} bottles, " for n in range(30_000))
+        token = tcc.run(metadata={"note": "x" * 50_000}).prompt(prompt).suspend()
+        tcc.resume(token).end()
+        assert tcc.flush(5).dropped == {"truncated": 2}
+
+        [run], [log] = receiver.spans(), receiver.logs()
+        assert len(token) < 50_000
+        assert prompt in log.attributes["gen_ai.input.messages"]
+        [message] = json.loads(run.attributes["gen_ai.input.messages"])
+        assert message["parts"][0]["content"].startswith("0 bottles, 1 bottles")
+        assert sorted(run.attributes["tcc.truncated"]) == ["gen_ai.input.messages", "tcc.metadata.note"]
+
+    def test_it_holds_what_the_content_policy_allows(self, spans, receiver):
+        """Neither what is not captured nor what is redacted is in a token, a log record or a span."""
+        secret = "sk-" + "a1B2" * 8
+        tcc.configure(detectors=["secrets"])
+        token = tcc.run(metadata={"note": f"key {secret}"}).prompt(f"My key is {secret}.").suspend()
+        tcc.configure(capture_content=False)
+        silent = tcc.run().prompt("Buy shoes.").suspend()
+        tcc.resume(token).end()
+        tcc.resume(silent).end()
+        tcc.flush(5)
+
+        assert secret not in token
+        assert "shoes" not in silent
+        assert len(receiver.spans()) == 2
+        assert not any(secret.encode() in each.body or b"shoes" in each.body for each in receiver.requests)
+
     def test_a_signed_one(self, spans):
         """With a key it is signed; spaces and the order of keys may change on the way, nothing else."""
         tcc.configure(signing_key="k1")

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
@@ -29,6 +30,7 @@ from contextcompany._identity import new_id, random_span_id, random_trace_id
 from contextcompany._policy import Carried, Policy
 from contextcompany._redaction import REDACTED
 from contextcompany._span import RecordedSpan
+from contextcompany._suspension import SavedEvent
 from contextcompany._version import __version__
 from contextcompany.exceptions import ConfigurationError
 from contextcompany.semconv import SCHEMA_URL
@@ -52,6 +54,9 @@ __all__ = [
     "flush_before_exit",
     "observatory_exporter",
 ]
+
+_MAX_TOKEN = 32 * 2**10
+"""Bytes of what a suspended run carries that go into its token."""
 
 _NO_LIMITS = LogRecordLimits(*[2**31 - 1] * 4)
 
@@ -160,6 +165,11 @@ class OTelPipeline:
         self.run_timeout = settings.run_timeout
         self.signing_key = settings.signing_key
         self.policy = policy_of(settings)
+        self._small_policy = replace(
+            self.policy,
+            max_value_size=min(self.policy.max_value_size, _MAX_TOKEN // 2),
+            max_span_size=min(self.policy.max_span_size, _MAX_TOKEN),
+        )
         self.delivery = delivery
         self.now = now
         self.new_id = new_id
@@ -252,6 +262,13 @@ class OTelPipeline:
         span.set_attributes(told)
         span.update_name(allowed.name)
         span.set_status(code, allowed.description)
+
+    def portable(self, attributes: Attributes, events: Sequence[SavedEvent]) -> tuple[Attributes, list[SavedEvent]]:
+        """What of them may be kept outside of the process, in few bytes, as the content policy has it."""
+        told = [(index, event.name, event.attributes) for index, event in enumerate(events)]
+        allowed = self._small_policy.apply(Carried("", attributes, told))
+        kept = [SavedEvent(name, events[index].time_ns, {**carried}) for index, name, carried in allowed.events]
+        return {**allowed.attributes}, kept
 
     def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
         """Hand an event to delivery; whether it was accepted."""

@@ -192,7 +192,7 @@ def _arrive(fn: Callable[P, R], crossing: _Crossing, settings: Mapping[str, obje
 
 
 def _portable(settings: Mapping[str, object]) -> dict[str, object]:
-    """The settings that can be pickled; it is said which cannot."""
+    """The settings that can be pickled; it is said which cannot. Without the user's `redact` no content is captured."""
     portable = {}
     for name, given in settings.items():
         value = dict(given) if isinstance(given, Mapping) else given  # as not every mapping can be
@@ -205,6 +205,8 @@ def _portable(settings: Mapping[str, object]) -> dict[str, object]:
                 "`%s` cannot be pickled, so other processes do not get it; call `configure()` there.",
                 name,
             )
+    if "redact" in settings and "redact" not in portable:
+        portable["capture_content"] = False
     return portable
 
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from contextcompany._settings import Destination
+    from contextcompany._suspension import SavedEvent
 
 __all__ = ["Pipeline", "Place", "Recording", "Time", "place_for_child", "place_in_run", "unix_ns"]
 
@@ -101,6 +102,9 @@ class Pipeline(Protocol):
         self, span: Span, name: str, status: Status, attributes: Attributes, started_with: Attributes, end_ns: int
     ) -> None:
         """Give the span what is known at its end, and end it. Not called for a span that is not recording."""
+
+    def portable(self, attributes: Attributes, events: Sequence[SavedEvent]) -> tuple[Attributes, list[SavedEvent]]:
+        """What of them may be kept outside of the process, in few bytes, as the content policy has it."""
 
     def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
         """Hand an event to delivery; whether it was accepted."""

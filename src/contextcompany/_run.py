@@ -240,8 +240,8 @@ class Run(Recording[RunData]):
         is missing until then is in a log record that is sent now. This object cannot be used any more, and leaving its
         `with` block does nothing. Steps and tool calls that are open stay open.
 
-        The text is JSON. It holds what the run carries, prompt and metadata included, and no API key. It is signed when
-        `signing_key` is configured.
+        The text is JSON of at most some 50 KB. It holds what the run carries, prompt and metadata included, as the
+        content policy allows and cut where it is long, and no API key. It is signed when `signing_key` is configured.
 
         Raises:
             EndedError: (a `RuntimeError`) it ended before, or is suspended already.
@@ -255,20 +255,27 @@ class Run(Recording[RunData]):
         for child in list((self._children or {}).values()):
             child._children = None  # noqa: SLF001 - steps and tool calls are ours
             strays.add(child)
-        saved = self._saved()
+        now = self._pipeline.now()
+        # Spans of the SDK and ours have these, but not one that is not recorded.
+        attributes = {**getattr(self._span, "attributes", {}), **self._attributes()}
+        events: Sequence[Any] = getattr(self._span, "events", ())
         try:
-            self._pipeline.emit(_mapping.SUSPENDED_EVENT, saved.attributes, self._inside, self._run.destination)
+            self._pipeline.emit(_mapping.SUSPENDED_EVENT, attributes, self._inside, self._run.destination)
         except Exception:  # noqa: BLE001 - the one place where suspending fails towards the user
             _diagnostics.internal_error("suspending a run")
-        return _suspension.write_token(saved, self._pipeline.signing_key)
+        kept = self._pipeline.portable(
+            attributes,
+            [
+                *(SavedEvent(event.name, event.timestamp, dict(event.attributes or {})) for event in events),
+                SavedEvent(_mapping.SUSPENDED_EVENT, now, {}),
+            ],
+        )
+        return _suspension.write_token(self._saved(now, *kept), self._pipeline.signing_key)
 
-    def _saved(self) -> Suspension:
-        """What it is now."""
-        data, span, now = self._data, self._span, self._pipeline.now()
-        # Spans of the SDK and ours have these, but not one that is not recorded.
-        parent: SpanContext | None = getattr(span, "parent", None)
-        links: Sequence[Link] = getattr(span, "links", ())
-        events: Sequence[Any] = getattr(span, "events", ())
+    def _saved(self, now: int, attributes: _mapping.Attributes, events: list[SavedEvent]) -> Suspension:
+        data = self._data
+        parent: SpanContext | None = getattr(self._span, "parent", None)
+        links: Sequence[Link] = getattr(self._span, "links", ())
         return Suspension(
             scope=self._run.scope,
             start_ns=self._start_ns,
@@ -278,14 +285,11 @@ class Run(Recording[RunData]):
             tags=data.tags,
             status=data.status,
             has_prompt=self._missing() is None,
-            attributes={**getattr(span, "attributes", {}), **self._attributes()},
-            shared=list(self._run.shared),
+            attributes=attributes,
+            shared=[key for key in self._run.shared if key in attributes],
             parent=parent and Ids(parent.trace_id, parent.span_id),
             links=[Ids(link.context.trace_id, link.context.span_id) for link in links],
-            events=[
-                *(SavedEvent(event.name, event.timestamp, dict(event.attributes or {})) for event in events),
-                SavedEvent(_mapping.SUSPENDED_EVENT, now, {}),
-            ],
+            events=events,
         )
 
     @property
