@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import nullcontext
 
 import pytest
 
@@ -402,6 +403,34 @@ def test_over_the_wire(llm, receiver):
     }
     assert json.loads(call.attributes["gen_ai.output.messages"])[0]["parts"] == [{"type": "text", "content": "Hi!"}]
     assert "tcc.usage.counted_inside" not in call.attributes
+
+
+KEY = "sk-" + "a1B2" * 8
+
+
+@pytest.mark.parametrize("in_step", [False, True])
+@pytest.mark.parametrize(
+    ("policy", "hidden", "kept"),
+    [
+        ({"capture_content": False}, [KEY, "Hush", "call_1"], ["gpt-4o", "tcc.runId"]),
+        ({"capture_content": "metadata-only"}, [KEY, "Hush"], ["assistant", "characters]"]),
+        ({"detectors": ["secrets"]}, [KEY], ["Hush", "[REDACTED]"]),
+        ({"redact": lambda text, path: text.replace("Hush", "***")}, ["Hush"], ["***"]),
+    ],
+)
+def test_the_content_policy_holds_for_instrumented_calls(receiver, policy, hidden, kept, in_step):
+    """What the policy keeps back is in no request, whether the call fills a step or is one of its own."""
+    tcc.configure(url=receiver.url, **policy)
+    tcc.instrument("openai")
+    with FakeLLM(Answer("Hush!", tool_calls=[ToolCall("look", {"key": KEY}, id="call_1")])) as llm, tcc.run() as r:
+        messages = [{"role": "user", "content": f"Hush, my key is {KEY}."}]
+        with r.step() if in_step else nullcontext():
+            client(llm).chat.completions.create(model=MODEL, messages=messages)
+    assert tcc.flush(5)[1:] == (0, {})
+
+    sent = b"".join(request.body for request in receiver.requests).decode("utf-8", "replace")
+    assert [text for text in hidden if text in sent] == []
+    assert [text for text in kept if text not in sent] == []
 
 
 def test_a_destination_of_the_run_is_that_of_the_call(llm, receiver):
