@@ -1,13 +1,18 @@
 """`@agent`, `@llm` and `@tool`: what is recorded of a call, and that the function stays what it is."""
 
 import asyncio
+import contextlib
 import functools
 import gc
 import inspect
 import logging
 import pickle
+import sys
 import time
+import types
 import warnings
+import weakref
+from contextlib import ExitStack
 
 import pytest
 from opentelemetry import trace
@@ -638,6 +643,216 @@ class TestGenerators:
             assert list(ask("q")) == ["a", "b"]
 
         assert captured.steps[0].response is None
+
+
+def catching(log):
+    """Catches everything thrown at it, and says what is being handled afterwards."""
+    for n in range(3):
+        try:
+            log.append((yield n))
+        except BaseException as error:  # noqa: BLE001 - on purpose
+            log.append(repr(error))
+        log.append(repr(sys.exc_info()[1]))
+    return "done"
+
+
+def closing(log):
+    """Returns when it is closed."""
+    try:
+        yield 1
+    except GeneratorExit:
+        return "closed"
+
+
+def raising_inside(log):
+    """Raises another exception while it handles one."""
+    try:
+        yield 1
+    except ValueError as error:
+        log.append(error.__context__)
+        raise KeyError("other") from error
+
+
+THROWN = {
+    "send": lambda generator: generator.send("sent"),
+    "throw": lambda generator: generator.throw(ValueError("thrown")),
+    "throw GeneratorExit": lambda generator: generator.throw(GeneratorExit()),
+    "throw StopIteration": lambda generator: generator.throw(StopIteration("x")),
+    "throw StopAsyncIteration": lambda generator: generator.throw(StopAsyncIteration()),
+    "close": lambda generator: generator.close(),
+}
+
+
+def outcome(function, action):
+    """All that a caller can see of a generator when something is done to it after its first item."""
+    log = []
+    generator = function(log)
+    seen = [next(generator)]
+    for step in (action, next, next):
+        try:
+            seen.append(step(generator))
+        except BaseException as error:  # noqa: BLE001, PERF203 - all that is seen
+            seen.append((repr(error), repr(error.__cause__), repr(error.__context__), getattr(error, "value", None)))
+    return seen, log
+
+
+@pytest.mark.parametrize("decorator", [tcc.agent, tcc.llm, tcc.tool], ids=["agent", "llm", "tool"])
+@pytest.mark.parametrize("action", THROWN)
+@pytest.mark.parametrize("function", [catching, closing, raising_inside])
+def test_decorated_generators_behave_as_they_did(captured, function, action, decorator):
+    """Items, exceptions with cause and context, returned values, and what the body sees are the same."""
+    with tcc.run(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert outcome(decorator(function), THROWN[action]) == outcome(function, THROWN[action])
+
+
+class Unhashable(type):
+    """A class that cannot be hashed, and does not like to be asked."""
+
+    def __eq__(cls, other):
+        raise RuntimeError("no")
+
+    __hash__ = None
+
+    def __getattr__(cls, name):
+        raise RuntimeError("no")
+
+
+class Hostile(metaclass=Unhashable):
+    def __repr__(self):
+        return "hostile"
+
+
+@pytest.mark.parametrize("decorator", [tcc.agent, tcc.llm, tcc.tool], ids=["agent", "llm", "tool"])
+def test_values_that_cannot_be_examined(captured, decorator):
+    """They pass, as arguments and as results; so they do through every setter."""
+    hostile = Hostile()
+    with tcc.run() as r:
+        assert decorator(lambda value: value)(hostile) is hostile
+        r.prompt(hostile).response(hostile).metadata(x=hostile).tags(hostile)
+        r.step().prompt(hostile).response(hostile).model(hostile).tool_definitions(hostile).end()
+        r.tool_call("t").args({"a": hostile}).result(hostile).end()
+        with tcc.attributes(metadata={"a": hostile}):
+            assert tcc.propagate(lambda: hostile)() is hostile
+
+    assert captured.runs[0].prompt == '"hostile"'
+
+
+class TestContext:
+    def test_a_task_that_is_destroyed_elsewhere_leaves_no_trace(self, captured):
+        """A coroutine that is collected while it waits changes nothing for whoever collects it."""
+
+        @tcc.tool
+        async def hang():
+            await asyncio.Future()
+
+        async def start():
+            with tcc.run(agent="a"):
+                task = asyncio.ensure_future(hang())
+                await asyncio.sleep(0)
+            task._log_destroy_pending = False
+            return task
+
+        loop = asyncio.new_event_loop()
+        task = loop.run_until_complete(start())
+        loop.close()
+        with tcc.run(agent="b") as r, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            del task
+            gc.collect()
+            assert tcc.current_run() is r
+
+        assert trace.get_current_span() is trace.INVALID_SPAN
+
+    def test_a_generator_that_outlives_its_loop_is_closed_once(self, captured):
+        """Asyncio closes the generators that are left, each of them once, and logs nothing."""
+        kept, closed = [], []
+
+        @tcc.tool
+        async def generate():
+            try:
+                yield 1
+                yield 2
+            finally:
+                await asyncio.sleep(0)
+                closed.append(True)
+
+        async def main():
+            with tcc.run():
+                kept.append(generate())
+                async for _ in kept[0]:
+                    break
+
+        asyncio.run(main())
+        assert closed == [True]
+        assert sys.get_asyncgen_hooks() == (None, None)
+
+    def test_a_block_may_end_in_a_function(self, captured):
+        """What a decorated function ends of its caller's is not current after it."""
+        stack = ExitStack()
+        stack.enter_context(tcc.run(agent="one"))
+        tcc.tool(stack.close)()
+        tcc.run(agent="two").prompt("p").end()
+
+        assert [run.agent for run in captured.runs] == ["one", "two"]
+
+    @pytest.mark.parametrize("function", [words, async_value, async_words])
+    def test_what_is_returned_and_closed_before_its_start(self, captured, function):
+        """A generator or coroutine that nobody starts ends its call quietly."""
+        with tcc.run(), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            returned = tcc.tool(plain(function))("q")
+            if function is not async_words:
+                returned.close()
+            del returned
+            gc.collect()
+            [call] = captured.tool_calls
+
+        assert (call.status, call.status_message) == (1, "Not iterated to the end.")
+
+    def test_coroutines_made_of_generators(self, captured):
+        """What `types.coroutine` made can be awaited."""
+
+        @tcc.tool
+        @types.coroutine
+        def old():
+            yield
+            return "value"
+
+        async def main():
+            with tcc.run():
+                return await old()
+
+        assert asyncio.run(main()) == "value"
+        assert captured.tool_calls[0].result == "value"
+
+    def test_nothing_is_kept_alive(self, captured):
+        """Arguments and items of a call are free when it has ended, without a garbage collection."""
+
+        class Big:
+            pass
+
+        def end(generator):
+            next(generator)
+            with contextlib.suppress(Broken):
+                generator.throw(Broken())
+
+        gc.collect()
+        gc.disable()
+        try:
+            for use in (end, list, leave_early):
+                big = Big()
+                gone = weakref.ref(big)
+                use(tcc.agent(ignore=["thing"])(holding)(big))
+                del big
+                assert gone() is None
+        finally:
+            gc.enable()
+
+
+def holding(thing):
+    yield "a"
+    yield "b"
 
 
 class TestNesting:

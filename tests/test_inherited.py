@@ -110,6 +110,28 @@ def test_a_sub_agent_is_in_its_callers_session(carried):
     }
 
 
+def test_a_block_around_a_run_says_nothing_about_what_is_in_it(carried):
+    """Whichever block a step is recorded in: what is around the run, or around no part of it, is not of the run."""
+    with tcc.attributes(user_id="service"):
+        with tcc.attributes(user_id="alice"):
+            r = tcc.run().prompt("p")
+        r.step(model="outside").prompt("p").response("r").end()
+    token = r.suspend()
+    with tcc.attributes(user_id="worker"), tcc.resume(token), tcc.attributes(metadata={"a": 1}):
+        tcc.tool_call(tool_name="resumed").end()
+        headers = tcc.inject({})
+    with tcc.attributes(user_id="server"), tcc.extract(headers):
+        tcc.tool_call(tool_name="extracted").end()
+
+    alice = {"tcc.userId": "alice"}
+    assert carried() == {
+        "invoke_agent": alice,
+        "chat outside": alice,
+        "execute_tool resumed": {**alice, "tcc.metadata.a": 1},
+        "execute_tool extracted": {},
+    }
+
+
 def test_it_reaches_foreign_spans(carried, receiver):
     """The spans of other instrumentation carry it, inside runs and outside of them."""
     provider = TracerProvider(shutdown_on_exit=False)

@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 import contextcompany as tcc
 from contextcompany import _configure
@@ -883,6 +884,21 @@ def test_what_cannot_be_pickled_is_said(receiver, caplog):
     assert job._settings == again._settings == settings
     assert tcc.stats() == {"setting_not_propagated": 1}
     assert "`redact` cannot be pickled" in caplog.text
+
+
+def test_a_propagated_generator_that_is_dropped_is_quiet(caplog):
+    """It is closed in the context variables that its blocks were entered in, those of other libraries too."""
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("theirs")
+
+    def generate():
+        with tracer.start_as_current_span("a"):
+            yield 1
+            yield 2
+
+    for _ in tcc.propagate(generate)():
+        break
+
+    assert "detach" not in caplog.text
 
 
 def test_crossing_twice(spans):

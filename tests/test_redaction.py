@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from contextcompany._redaction import DETECTORS, REDACTED, is_secret, without_secrets
+from contextcompany._detectors import DETECTORS
+from contextcompany._redaction import REDACTED, is_secret, without_secrets
 
 LONG = "aB3" * 12
 

@@ -134,6 +134,99 @@ def test_chunks_become_one_response(captured, chunks, parts, reason, form):
     assert (message["parts"], step.finish_reason) == (parts, reason)
 
 
+def test_an_error_mid_stream_keeps_what_came(captured):
+    """An event that says an error is what the client raises; the response is what came before."""
+    error = {"type": "error", "error": {"message": "overloaded"}}
+    stream([*RESPONSES[:3], error])
+    stream([*ANTHROPIC[:9], error])
+    stream([*RESPONSES[:1], {"type": "response.refusal.delta", "delta": "I will not."}])
+    call = {"type": "function_call", "call_id": "t-1", "name": "look", "arguments": ""}
+    added = {"type": "response.output_item.added", "item": call}
+    stream([*RESPONSES[:1], added, {"type": "response.function_call_arguments.delta", "delta": '{"city'}])
+
+    assert [step.response_id for step in captured.steps] == ["r-1", "m-1", "r-1", "r-1"]
+    assert captured.steps[0].response == "It rains."
+    assert captured.steps[2].response[0]["parts"] == [{"type": "refusal", "refusal": "I will not."}]
+    assert captured.steps[3].response[0]["parts"] == [{**LOOK, "arguments": '{"city'}]
+
+
+@pytest.mark.parametrize(
+    "calls",
+    [
+        [call(0, '{"a":1}', id="t-1", name="f"), call(0, '{"a":2}', id="t-2", name="g")],
+        [
+            {"tool_calls": [{"id": "t-1", "function": {"name": "f", "arguments": '{"a":1}'}}]},
+            {"tool_calls": [{"id": "t-2", "function": {"name": "g", "arguments": '{"a":2}'}}]},
+        ],
+    ],
+)
+def test_calls_that_are_not_numbered(captured, calls):
+    """Some endpoints give all tool calls the number 0, or none; a new id is a new call."""
+    stream([chat(delta) for delta in calls])
+
+    [message] = captured.steps[0].response
+    assert [(part["id"], part["name"], part["arguments"]) for part in message["parts"]] == [
+        ("t-1", "f", {"a": 1}),
+        ("t-2", "g", {"a": 2}),
+    ]
+
+
+def test_openais_stream_helper(captured):
+    """Its events hold the chunk as it came and, again and again, the answer so far: only the chunk is new."""
+    events = [{"type": "chunk", "chunk": chunk, "snapshot": {"long": "answer"}} for chunk in CHAT]
+    events.insert(4, {"type": "content.delta", "delta": "It ", "snapshot": "It "})
+    stream(events)
+
+    assert captured.steps[0].response[0]["parts"][1:3] == [TEXT, LOOK]
+    assert captured.steps[0].tokens.input == 5
+
+
+def test_lists_and_audio_go_on(captured):
+    """Content that comes as lists of parts, legacy calls of functions, and audio are put together too."""
+    stream([chat({"content": [{"type": "text", "text": text}]}) for text in ("It ", "rains.")])
+    stream([chat({"function_call": {"name": "look", "arguments": part}}) for part in ('{"a"', ":1}")])
+    stream([chat({"audio": {"id": "a-1", "transcript": part, "data": part}}) for part in ("YW", "Jj")])
+
+    texts, function, audio = (step.response for step in captured.steps)
+    assert [part["content"] for part in texts[0]["parts"]] == ["It ", "rains."]
+    assert function[0]["parts"] == [{"type": "tool_call", "name": "look", "arguments": {"a": 1}}]
+    assert "YWJj" in str(audio)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [{**event, "index": None if n % 2 else n} for n, event in enumerate(ANTHROPIC) if "index" in event],
+        [chat({"content": "a"}, index=1), chat({"content": "b"}, index="x")],
+        [
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "t", "name": "f"}},
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": "[" * 200_000},
+            },
+        ],
+    ],
+    ids=["mixed numbers", "mixed choices", "deep JSON"],
+)
+def test_chunks_that_do_not_fit_together_break_nothing(captured, chunks):
+    """Whatever the chunks are, the consumer gets them, the user's own exception goes on, and the step ends."""
+
+    @tcc.llm
+    def ask(question):
+        yield from chunks
+        raise ConnectionError("the user's own")
+
+    with tcc.run() as r:
+        s = r.step().prompt("p")
+        assert list(s.stream(chunks)) == chunks
+        s.end()
+        with pytest.raises(ConnectionError):
+            list(ask("q"))
+
+    assert [step.status for step in captured.steps] == [0, 2]
+
+
 def test_what_chunks_say_beside_the_answer_is_taken(captured):
     """Model, response id and token counts come with the stream."""
     stream(CHAT)

@@ -4,7 +4,8 @@ import json
 import time
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
 import contextcompany as tcc
 from contextcompany.testing import capture
@@ -244,6 +245,26 @@ def test_through_a_provider_of_ones_own(receiver):
     assert [name for name, _, _ in run.events] == ["tcc.run.suspended", "tcc.run.resumed"]
 
 
+CUT = SpanLimits(max_span_attributes=3, max_span_attribute_length=2)
+
+
+@pytest.mark.parametrize("options", [{"sampler": ALWAYS_OFF}, {"span_limits": CUT}])
+def test_a_provider_that_records_less(receiver, options):
+    """A run that is not sampled, or whose span is cut, goes on all the same and knows its session."""
+    tcc.configure(url=receiver.url, tracer_provider=TracerProvider(**options, shutdown_on_exit=False))
+    r = tcc.run(session_id="s-1", user_id="u-1").prompt("p")
+    with tcc.resume(r.suspend()) as resumed:
+        assert resumed.session_id == "s-1"
+        assert resumed._run.shared["tcc.userId"] == "u-1"
+
+
+def test_numbers_that_json_does_not_have(spans):
+    """They are kept as text."""
+    tcc.resume(tcc.run(metadata={"x": float("nan")}).prompt("p").suspend()).end()
+
+    assert spans()["invoke_agent"].attributes["tcc.metadata.x"] == "nan"
+
+
 def test_the_timeout_does_not_count_the_waiting(spans):
     """A suspended run does not time out; resumed, it has its time again."""
     first = tcc.run(timeout=0.05).prompt("p")
@@ -349,7 +370,7 @@ class TestTokens:
         with pytest.raises(ValueError, match=r"not the token of a suspended run|is damaged"):
             tcc.resume(text)
 
-    @pytest.mark.parametrize("field", ["scope", "start_ns", "suspended_ns", "waited", "status", "attributes", "links"])
+    @pytest.mark.parametrize("field", ["scope", "start_ns", "suspended_ns", "status", "attributes", "links"])
     @pytest.mark.parametrize("value", [None, "x", {"a": 1}, [1]])
     def test_one_that_is_damaged(self, field, value):
         """A field that is not what it was is a TokenError."""

@@ -52,9 +52,10 @@ AttributeValue = str | bool | int | float | list[str]
 """What an attribute can hold."""
 
 _MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
-_CONTAINERS = frozenset({dict, list, tuple})
-_JSON_TYPES = frozenset({dict, list, str, bool, float})  # int is none: JSON's readers have 64 bits
-_NUMBERS = frozenset({bool, int, float})
+# Sets of types by identity: a metaclass may keep its classes from being hashed, or compared.
+_CONTAINERS = frozenset(map(id, (dict, list, tuple)))
+_JSON_TYPES = frozenset(map(id, (dict, list, str, bool, float)))  # int is none: JSON's readers have 64 bits
+_NUMBERS = frozenset(map(id, (bool, int, float)))
 _OPTION = orjson.OPT_PASSTHROUGH_DATACLASS  # orjson leaves out fields that start with an underscore
 
 
@@ -78,14 +79,14 @@ def as_text(value: object) -> str:
         return clean_text(value)  # type: ignore[arg-type]  # mypy does not narrow by `kind is`
     if value is None:
         return ""
-    if kind in _CONTAINERS:
+    if id(kind) in _CONTAINERS:
         return dumps(value)
-    if kind in _NUMBERS:
+    if id(kind) in _NUMBERS:
         return _printed(value)
     if issubclass(kind, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "replace")  # type: ignore[call-overload,no-any-return]
     simple = _simple(value, 0)
-    return dumps(value) if type(simple) in _CONTAINERS else _printed(simple)
+    return dumps(value) if id(type(simple)) in _CONTAINERS else _printed(simple)
 
 
 def dumps(value: object) -> str:
@@ -161,7 +162,7 @@ def plain(value: object) -> object:
             return convert(value)
     if hasattr(kind, "model_dump"):  # asked of the type: mocks and proxies have every attribute
         dumped = model_dump(value)
-        if type(dumped) in _CONTAINERS:
+        if id(type(dumped)) in _CONTAINERS:
             return dumped
     names = _field_names(kind)
     if names is not None:
@@ -277,7 +278,7 @@ def _written(root: object) -> str:
             if type(simple) is str:
                 out.append(_quoted(simple))
                 continue
-            if type(simple) not in _CONTAINERS:
+            if id(type(simple)) not in _CONTAINERS:
                 out.append(_scalar(simple))
                 continue
             if identity in seen:
@@ -324,7 +325,7 @@ def _array_entries(items: list[object]) -> Iterator[tuple[str, object]]:
 def _simple(value: object, depth: int) -> object:
     """A value in JSON's own types; below `MAX_DEPTH` objects are printed, as they may go on for ever."""
     for _ in range(8):  # an Enum of an Enum of bytes is three
-        if value is None or type(value) in _JSON_TYPES:
+        if value is None or id(type(value)) in _JSON_TYPES:
             return value
         if type(value) is int:
             return _integer(value)
@@ -332,7 +333,7 @@ def _simple(value: object, depth: int) -> object:
             simple = plain(value)
         except Exception:  # noqa: BLE001  # the value's own code may raise anything
             return _printed(value)
-        if depth > MAX_DEPTH and type(simple) in _CONTAINERS:
+        if depth > MAX_DEPTH and id(type(simple)) in _CONTAINERS:
             return _printed(value)
         value = simple
     return _printed(value)

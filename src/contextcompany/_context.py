@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from typing_extensions import Self
@@ -101,14 +101,18 @@ def with_layer(layer: Layer, context: Context) -> Context:
 
 
 def layers_below(run: RunContext | None, context: Context | None = None) -> list[Layer]:
-    """The `attributes()` blocks between `run` and `context`, the outermost first."""
+    """The `attributes()` blocks that `context` is inside of and `run` is not, the outermost first."""
     layer = current_layer(context)
-    end = None if run is None else run.layer
-    layers: list[Layer] = []
-    while layer is not None and layer is not end:
-        layers.append(layer)
+    if layer is None:
+        return []
+    around_run = set(map(id, _outwards(None if run is None else run.layer)))
+    return [each for each in _outwards(layer) if id(each) not in around_run][::-1]
+
+
+def _outwards(layer: Layer | None) -> Iterator[Layer]:
+    while layer is not None:
+        yield layer
         layer = layer.outer
-    return layers[::-1]
 
 
 def shared_attributes(run: RunContext | None, context: Context | None = None) -> Attributes:
@@ -205,22 +209,27 @@ def leave(owner: object) -> None:
 class Resumed:
     """A context that is entered and left again and again, and stays as it was left: that of a generator's body.
 
-    Only OpenTelemetry's context is kept apart; other context variables are shared with whoever iterates.
+    Only OpenTelemetry's context is kept apart; other context variables are shared with whoever iterates. Leaving it
+    does nothing where it was not entered, as in the finalizer of a task that was suspended in it.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._entered: _Entered | None = None
-        self._outside: tuple[Context, _Entered | None]
+        self._entry = self._innermost = _Entered(self, None, context)
 
     def __enter__(self) -> Self:
-        self._outside = get_current(), _innermost.get()
+        entry = self._entry
+        entry.outer, entry.before = _innermost.get(), get_current()
+        _innermost.set(self._innermost)
         attach(self._context)
-        _innermost.set(self._entered)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._context, self._entered = get_current(), _innermost.get()
-        context, entered = self._outside
-        attach(context)
-        _innermost.set(entered)
+        innermost = entered = _innermost.get()
+        while entered is not None and entered is not self._entry:
+            entered = entered.outer
+        if innermost is None or entered is None:
+            return
+        self._context, self._innermost = get_current(), innermost
+        _innermost.set(entered.outer)
+        attach(entered.before)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
@@ -16,7 +18,7 @@ from contextcompany._streams import Items, Pieces
 from contextcompany._tool_call import ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Coroutine, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from contextcompany._recording import Recording
 
@@ -303,6 +305,9 @@ def _applied(
     return decorate(function)
 
 
+_LEFT = "Not iterated to the end."
+
+
 class _Call:
     """One call of a decorated function that is being recorded.
 
@@ -316,18 +321,19 @@ class _Call:
         self._collect = collect
         self._pieces: Items | Pieces | None = None
         self._body = Resumed(recording._current_context())  # noqa: SLF001 - our own
-        self.iterates = False
-        self.cancelled: BaseException | None = None
-        """What asyncio throws at a `yield` when it cancels the closing of a generator that nobody iterates."""
+        self.end_of_iteration: type[Exception] | None = None
+        """What ends the iteration of a generator, which is no error of it."""
+        self.closing: BaseException | None = None
+        """What was thrown at a `yield` because nobody goes on iterating."""
 
     def __enter__(self) -> None:
         self._body.__enter__()
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         self._body.__exit__()
-        if error is None or (self.iterates and isinstance(error, (StopIteration, StopAsyncIteration))):
+        if error is None or (self.end_of_iteration is not None and isinstance(error, self.end_of_iteration)):
             return
-        if error is self.cancelled:
+        if self.closing is not None and (error is self.closing or _is_cancelled(error)):
             self.abandoned()
             return
         self._answer(self._whole())
@@ -347,13 +353,15 @@ class _Call:
 
     def finished(self, result: object) -> None:
         """End it with what was yielded, else with what the generator returned."""
+        if self.closing is not None:
+            self._recording._leave_partial(_LEFT)  # noqa: SLF001 - our own
         whole = self._whole()
         self.returned(result if whole is None else whole)
 
     def abandoned(self) -> None:
-        """End what nobody goes on iterating."""
-        self._recording._leave_partial("Not iterated to the end.")  # noqa: SLF001 - our own
-        self.finished(None)
+        """End what nobody goes on iterating, unless it has ended."""
+        self._recording._leave_partial(_LEFT)  # noqa: SLF001 - our own
+        self.returned(self._whole())
 
     def _whole(self) -> object:
         return None if self._pieces is None else self._pieces.whole()
@@ -366,12 +374,12 @@ class _Call:
 def _is_pending(result: object) -> bool:
     """Whether it is something to be awaited or iterated that we cannot look into without taking it away."""
     kind = type(result)
-    if kind in _VALUES:
+    if kind is str or kind is dict or kind is list or result is None:
         return False
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "__await__")
-
-
-_VALUES = frozenset({str, dict, list, type(None)})
+    try:
+        return hasattr(kind, "__next__") or hasattr(kind, "__anext__") or hasattr(kind, "__await__")
+    except Exception:  # noqa: BLE001 - a metaclass may raise anything
+        return False
 
 
 _Begin = Callable[[_Args, _Kwargs], _Call]
@@ -395,7 +403,7 @@ def _recorded(
             return call, function(*args, **kwargs)
 
     body = function if inspect.isroutine(function) or isinstance(function, functools.partial) else function.__call__  # type: ignore[operator]  # callable it is
-    if inspect.iscoroutinefunction(body):
+    if inspect.iscoroutinefunction(body) or _is_awaitable_generator(body):
         recorded = _coroutine_function(begin, function)
     elif inspect.isgeneratorfunction(body):
         recorded = _generator_function(begin_iterating)
@@ -406,13 +414,19 @@ def _recorded(
     return functools.wraps(function)(recorded)  # type: ignore[return-value]  # but for what `wraps` copies
 
 
+def _is_awaitable_generator(body: Any) -> bool:
+    """Whether it is a generator function that `types.coroutine` made a coroutine function."""
+    code = getattr(body, "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
 def _plain_function(begin: _Begin, function: Callable[..., Any]) -> Callable[..., Any]:
     def recorded(*args: Any, **kwargs: Any) -> Any:
         call = begin(args, kwargs)
         with call:
             result = function(*args, **kwargs)
-        if (later := _LATER.get(type(result))) is not None:
-            return later(call, result)
+        if (going_on := _later(call, result)) is not None:
+            return going_on
         call.returned(result)
         return result
 
@@ -424,8 +438,8 @@ def _coroutine_function(begin: _Begin, function: Callable[..., Any]) -> Callable
         call = begin(args, kwargs)
         with call:
             result = await function(*args, **kwargs)
-        if (later := _LATER.get(type(result))) is not None:
-            return later(call, result)
+        if (going_on := _later(call, result)) is not None:
+            return going_on
         call.returned(result)
         return result
 
@@ -435,7 +449,8 @@ def _coroutine_function(begin: _Begin, function: Callable[..., Any]) -> Callable
 def _generator_function(begin: _Open) -> Callable[..., Generator[Any, Any, Any]]:
     def recorded(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         call, generator = begin(args, kwargs)
-        call.iterates = True
+        call.end_of_iteration = StopIteration
+        thrown: BaseException | None = None
         try:
             with call:
                 item = next(generator)
@@ -443,20 +458,21 @@ def _generator_function(begin: _Open) -> Callable[..., Generator[Any, Any, Any]]
                 call.yielded(item)
                 try:
                     sent = yield item
-                except GeneratorExit:
-                    with call:
-                        generator.close()
-                    call.abandoned()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - thrown in by the consumer
-                    with call:
-                        item = generator.throw(error)
-                else:
+                except BaseException as error:  # noqa: BLE001 - the body's to handle, below: not inside of this block
+                    thrown = error
+                if thrown is None:
                     with call:
                         item = generator.send(sent)
+                else:
+                    call.closing = thrown if isinstance(thrown, GeneratorExit) else None
+                    with call:
+                        item = generator.throw(thrown)
+                    call.closing = thrown = None
         except StopIteration as stop:
             call.finished(stop.value)
             return stop.value
+        finally:
+            call.closing = thrown = None  # else the exception would hold itself
 
     return recorded
 
@@ -464,44 +480,77 @@ def _generator_function(begin: _Open) -> Callable[..., Generator[Any, Any, Any]]
 def _async_generator_function(begin: _Open) -> Callable[..., AsyncGenerator[Any, Any]]:
     async def recorded(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         call, generator = begin(args, kwargs)
-        call.iterates = True
+        call.end_of_iteration = StopAsyncIteration
+        thrown: BaseException | None = None
         try:
             with call:
-                item = await generator.__anext__()
+                item = await _first(generator)
             while True:
                 call.yielded(item)
                 try:
                     sent = yield item
-                except GeneratorExit:
-                    with call:
-                        await generator.aclose()
-                    call.abandoned()
-                    raise
-                except BaseException as error:  # noqa: BLE001 - thrown in by the consumer
-                    from asyncio import CancelledError  # noqa: PLC0415 - too slow to import for those who need no loop
-
-                    call.cancelled = error if isinstance(error, CancelledError) else None
-                    with call:
-                        item = await generator.athrow(error)
-                else:
+                except BaseException as error:  # noqa: BLE001 - the body's to handle, below: not inside of this block
+                    thrown = error
+                if thrown is None:
                     with call:
                         item = await generator.asend(sent)
+                else:
+                    # asyncio throws a cancellation at a `yield` when it stops closing what nobody iterates.
+                    call.closing = thrown if isinstance(thrown, GeneratorExit) or _is_cancelled(thrown) else None
+                    with call:
+                        item = await generator.athrow(thrown)
+                    call.closing = thrown = None
         except StopAsyncIteration:
             call.finished(None)
+        finally:
+            call.closing = thrown = None  # else the exception would hold itself
 
     return recorded
 
 
-async def _awaited(call: _Call, coroutine: Coroutine[Any, Any, Any]) -> Any:
+def _first(generator: AsyncGenerator[Any, Any]) -> Any:
+    """What gives the first item. Only the generator around this one is the event loop's to close, or both would be."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
+
+
+# --- what a function may return instead of a value -------------------------------------------------------------------
+
+
+def _later(call: _Call, result: object) -> Any:
+    """The generator or coroutine that a function returned, still recorded; `None` when it returned a value."""
+    kind = type(result)
+    going_on: Any
+    if kind is GeneratorType:
+        going_on = _generator_function(lambda *_: (call, result))()
+    elif kind is AsyncGeneratorType:
+        going_on = _async_generator_function(lambda *_: (call, result))()
+    elif kind is CoroutineType:
+        going_on = _awaited(call, result)
+    else:
+        return None
+    # One that is closed before its start runs none of its code.
+    weakref.finalize(going_on, _dropped, call, result).atexit = False
+    return going_on
+
+
+async def _awaited(call: _Call, coroutine: Any) -> Any:
     with call:
         result = await coroutine
     call.returned(result)
     return result
 
 
-_LATER: dict[type, Callable[[_Call, Any], Any]] = {
-    CoroutineType: _awaited,
-    GeneratorType: lambda call, generator: _generator_function(lambda *_: (call, generator))(),
-    AsyncGeneratorType: lambda call, generator: _async_generator_function(lambda *_: (call, generator))(),
-}
-"""What a function may return instead of a value, and how the call goes on with it."""
+def _dropped(call: _Call, result: Any) -> None:
+    if kind_close := getattr(result, "close", None):
+        kind_close()
+    call.abandoned()

@@ -12,7 +12,7 @@ from opentelemetry.trace import NonRecordingSpan, get_current_span, set_span_in_
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from contextcompany import _diagnostics
-from contextcompany._context import RunContext, enter, leave, run_context, with_recording
+from contextcompany._context import RunContext, current_layer, enter, leave, run_context, with_recording
 from contextcompany._mapping import BAGGAGE_KEYS, baggage_entries, scope_of_baggage
 from contextcompany._recording import run_span, shared_by
 
@@ -112,7 +112,7 @@ class Extracted:
         current = get_current_span(context).get_span_context()
         if current.trace_id != span.get_span_context().trace_id:
             context = set_span_in_context(span, context)
-        return with_recording(RunContext(scope, shared_by(scope), None), None, context)
+        return with_recording(RunContext(scope, shared_by(scope), None, current_layer()), None, context)
 
 
 def _without_ours(context: Context) -> Context:

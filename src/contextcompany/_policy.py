@@ -15,6 +15,7 @@ import orjson
 
 from contextcompany import _diagnostics
 from contextcompany._content import MAX_DEPTH, as_text, clean_text, dumps
+from contextcompany._detectors import DETECTORS
 from contextcompany._fitting import (
     NESTS,
     PAYLOAD_LIMIT,
@@ -39,7 +40,7 @@ from contextcompany._mapping import (
     truncated_and_redacted,
 )
 from contextcompany._message_parts import parsed_json
-from contextcompany._redaction import DETECTORS, REDACTED, is_secret, without_secrets
+from contextcompany._redaction import REDACTED, is_secret, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

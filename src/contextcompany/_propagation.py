@@ -69,8 +69,10 @@ class _Propagated(Generic[P, R]):
         finally:
             leave(mark)
             _flush_if_terminated()
-        kind = _STEPWISE.get(type(result))
-        return result if kind is None else kind(result, self._own_variables())
+        for kind, stepwise in _STEPWISE:  # no mapping: a class need not be hashable
+            if type(result) is kind:
+                return stepwise(result, self._own_variables())  # type: ignore[no-any-return]  # it behaves as the result
+        return result
 
     def __get__(self, instance: object, owner: type | None = None) -> Callable[..., R]:
         return self if instance is None else MethodType(self, instance)
@@ -134,7 +136,8 @@ class _Steps:
 
 
 class _Generator(_Steps, Generator[Any, Any, Any]):
-    pass
+    def __del__(self) -> None:
+        self.close()  # in its own variables, where its blocks were entered
 
 
 class _Coroutine(_Steps, Generator[Any, Any, Any], Coroutine[Any, Any, Any]):
@@ -154,11 +157,11 @@ class _AsyncGenerator(AsyncGenerator[Any, Any]):
         return _Coroutine(self._inner.athrow(*error), self._variables)
 
 
-_STEPWISE: Mapping[type, Callable[[Any, ContextVars], Any]] = {
-    GeneratorType: _Generator,
-    CoroutineType: _Coroutine,
-    AsyncGeneratorType: _AsyncGenerator,
-}
+_STEPWISE: tuple[tuple[type, Callable[[Any, ContextVars], Any]], ...] = (
+    (GeneratorType, _Generator),
+    (CoroutineType, _Coroutine),
+    (AsyncGeneratorType, _AsyncGenerator),
+)
 
 
 # --- into other processes --------------------------------------------------------------------------------------------

@@ -539,7 +539,10 @@ def place_for_child(
     run_id = as_text(run_id)
     if not run_id and parent is None:
         if ambient is None:
-            _diagnostics.refuse("run_id", "the id of a run, unless a run is current: `with tcc.run():`", run_id)
+            _diagnostics.warn(
+                "no_run",
+                "A step or tool call without a run is recorded alone: give it a run id, or use `with tcc.run():`.",
+            )
         run_id = pipeline.new_id() if ambient is None else ambient.scope.run_id
     run, context, children = place_in_run(pipeline, run_id, parent, api_key, tcc_url)
     is_in_run = parent is None or parent._noun == "run"  # noqa: SLF001 - `Place` is ours

@@ -127,7 +127,8 @@ class Run(Recording[RunData]):
         waited = saved.waited + max(now - saved.suspended_ns, 0) / 1e9
         super().__init__(pipeline, RunData(agent=saved.agent, tags=saved.tags, status=saved.status, waited=waited))
         self._has_prompt = saved.has_prompt
-        self._run = RunContext(saved.scope, {key: saved.attributes[key] for key in saved.shared}, destination)
+        shared = {key: saved.attributes[key] for key in saved.shared}
+        self._run = RunContext(saved.scope, shared, destination, current_layer())
         outside = INVALID_SPAN if saved.parent is None else NonRecordingSpan(_remote(saved.parent))
         context = set_span_in_context(outside, get_current())
         links = [Link(_remote(ids)) for ids in saved.links]
@@ -257,7 +258,7 @@ class Run(Recording[RunData]):
             strays.add(child)
         now = self._pipeline.now()
         # Spans of the SDK and ours have these, but not one that is not recorded.
-        attributes = {**getattr(self._span, "attributes", {}), **self._attributes()}
+        attributes = {**getattr(self._span, "attributes", {}), **self._attributes(), **self._run.shared}
         events: Sequence[Any] = getattr(self._span, "events", ())
         try:
             self._pipeline.emit(_mapping.SUSPENDED_EVENT, attributes, self._inside, self._run.destination)

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from contextcompany import _diagnostics
-from contextcompany._redaction import DETECTORS
+from contextcompany._detectors import DETECTORS
 from contextcompany.exceptions import ConfigurationError
 
 __all__ = ["SETTINGS", "Destination", "Setting", "Settings", "destination", "is_loopback", "resolve"]

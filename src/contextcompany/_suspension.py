@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -57,6 +58,7 @@ class Suspension(NamedTuple):
 def write_token(suspension: Suspension, key: str | None) -> str:
     """JSON text of it; with a key, signed by HMAC-SHA256 over its canonical form."""
     plain = suspension._replace(
+        attributes={key: _finite(value) for key, value in suspension.attributes.items()},
         parent=_hex(suspension.parent) if suspension.parent else None,  # type: ignore[arg-type]  # JSON's readers
         links=[_hex(link) for link in suspension.links],  # type: ignore[misc]  # have no 128-bit numbers
     )
@@ -102,6 +104,7 @@ def _checked(payload: dict[str, Any]) -> Suspension:
         links=[_ids(link) for link in payload.pop("links")],
         events=[SavedEvent(**event) for event in payload.pop("events")],
         status=Status(**payload.pop("status")),
+        waited=float(payload.pop("waited")),
         **payload,
     )
     for value, kind in (
@@ -109,7 +112,6 @@ def _checked(payload: dict[str, Any]) -> Suspension:
         (told.start_ns, int),
         (told.suspended_ns, int),
         (told.status.code, int),
-        (told.waited, float),
         (told.attributes, dict),
     ):
         if type(value) is not kind:
@@ -117,6 +119,11 @@ def _checked(payload: dict[str, Any]) -> Suspension:
     if not set(told.shared) <= told.attributes.keys():
         raise KeyError
     return told
+
+
+def _finite(value: Any) -> Any:
+    """JSON has neither NaN nor infinities; as text they are not lost."""
+    return str(value) if isinstance(value, float) and not isfinite(value) else value
 
 
 def _signature(payload: dict[str, Any], key: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from opentelemetry.trace import SpanKind
 
-from contextcompany import _configure, _mapping
+from contextcompany import _configure, _diagnostics, _mapping
 from contextcompany._content import as_text, dumps
 from contextcompany._context import current_recording
 from contextcompany._data import ToolCallData
@@ -96,6 +96,12 @@ class ToolCall(Recording[ToolCallData]):
         return _mapping.tool_call_name(self._data)
 
     def _attributes(self) -> _mapping.Attributes:
+        if not self._data.name:
+            _diagnostics.warn(
+                "no_name",
+                "A tool call ends without a name: `tcc.tool_call(tool_name=…)` or `run.tool_call(…)`. "
+                "The first argument of `tcc.tool_call()` is a run id.",
+            )
         return _mapping.tool_call_attributes(self._data)
 
 
