@@ -632,7 +632,7 @@ class TestGenerators:
 
         assert captured.tool_calls[0].status_message == "in the way out"
 
-    def test_iterators_of_other_kinds_pass_untouched(self, captured):
+    def test_iterators_of_other_kinds_pass_untouched(self, captured, caplog):
         """An iterator that is returned is not consumed for the record, and not recorded as what it is not."""
 
         @tcc.llm
@@ -643,6 +643,8 @@ class TestGenerators:
             assert list(ask("q")) == ["a", "b"]
 
         assert captured.steps[0].response is None
+        assert "`ask()` returned is yet to be iterated" in caplog.text
+        caplog.clear()
 
 
 def catching(log):

@@ -348,7 +348,15 @@ class _Call:
 
     def returned(self, result: object) -> None:
         """End it with what the function returned."""
-        self._answer(None if _is_pending(result) else result)
+        if _is_pending(result):
+            _diagnostics.warn(
+                "pending",
+                "What `%s()` returned is yet to be iterated or awaited, so it is not recorded. "
+                "Return `current_step().stream(…)` of it, or make the function a generator.",
+                self._signature.name,
+            )
+            result = None
+        self._answer(result)
         self._recording._end_block(None)  # noqa: SLF001 - our own
 
     def finished(self, result: object) -> None:
