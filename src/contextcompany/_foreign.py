@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from opentelemetry.context import get_current
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor
 from opentelemetry.sdk.trace import TracerProvider as SDKTracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
@@ -86,7 +87,9 @@ class ForeignSpans(SpanProcessor):
         run, step = self._open.pop(_span_id(span.get_span_context()), _Open(None, None))
         if not self._wants(span.attributes or {}):
             return
-        if not _is_ours(span):
+        if _is_ours(span):
+            span = self.step_ended(span)
+        else:
             try:
                 placed = self._counted_once(span, step)
             except Exception:  # noqa: BLE001 - a span as it came is better than none
@@ -97,6 +100,16 @@ class ForeignSpans(SpanProcessor):
             span = placed
         _diagnostics.LOGGER.debug("Recorded %s.", span.name)
         self._put(span, None if run is None else run.destination)
+
+    def step_ended(self, span: ReadableSpan) -> ReadableSpan:
+        """A step of ours that has ended; marked if the instrumented client told of its call, and not in its block."""
+        try:
+            call, context = read_call(span, with_content=False), span.get_span_context()
+            if call is not None and context is not None and self._counted.has(context.trace_id, call, by_id=True):
+                return changed(span, attributes={**(span.attributes or {}), **COUNTED_INSIDE})
+        except Exception:  # noqa: BLE001 - a span as it came is better than none
+            _diagnostics.internal_error("counting a step")
+        return span
 
     def _counted_once(self, span: ReadableSpan, step: Taker | None) -> ReadableSpan | None:
         call = read_call(span, with_content=step is not None)
@@ -123,8 +136,8 @@ class _Counted:
         self._lock = threading.Lock()
         self._traces: OrderedDict[int, deque[Call]] = OrderedDict()
 
-    def has(self, trace_id: int, call: Call) -> bool:
-        """Whether another instrumentation has told of this call; if none has, the call is kept for the others."""
+    def has(self, trace_id: int, call: Call, *, by_id: bool = False) -> bool:
+        """Whether another instrumentation has told of this call. It is kept, to tell the others."""
         said = call.said
         if said.tokens.input_and_output == (None, None):
             return False
@@ -134,11 +147,12 @@ class _Counted:
             self._traces.move_to_end(trace_id)
             if len(self._traces) > _MAX_TRACES:
                 self._traces.popitem(last=False)
-            found = next((each for each in calls if each.source != call.source and each.is_same_as(call)), None)
+            others = [each for each in calls if each.source != call.source]
+            if by_id:
+                others = [each for each in others if each.said.response_id and said.response_id]
+            is_known = any(each.is_same_as(call) for each in others)
             calls.append(call)
-            if found is not None:
-                calls.remove(found)
-            return found is not None
+            return is_known
 
 
 def changed(span: ReadableSpan, **changes: object) -> ReadableSpan:
@@ -172,9 +186,7 @@ def _is_ours(span: ReadableSpan) -> bool:
 # --- the providers that instrumentors get ----------------------------------------------------------------------------
 
 
-def private_provider(
-    resource: Resource, ids: IdGenerator, put: Callable[[ReadableSpan, Destination | None], None]
-) -> SDKTracerProvider:
+def private_provider(resource: Resource, ids: IdGenerator, spans: ForeignSpans) -> SDKTracerProvider:
     """A provider of ours for instrumentors: records everything, whole, and lets nobody else see it.
 
     Frameworks write long conversations into hundreds of attributes; the SDK's limits would drop the first of them.
@@ -182,7 +194,7 @@ def private_provider(
     unlimited = SpanLimits(*[SpanLimits.UNSET] * 8)
     # Delivery is shut down at exit by `_configure`, in the right order.
     provider = SDKTracerProvider(ALWAYS_ON, resource, False, id_generator=ids, span_limits=unlimited)
-    provider.add_span_processor(ForeignSpans(lambda _: True, put))
+    provider.add_span_processor(spans)
     return provider
 
 
@@ -214,6 +226,18 @@ class FollowingProvider(TracerProvider):
         return _FollowingTracer(self, lambda provider: provider.get_tracer(*named))
 
 
+def _nearer(context: Context | None) -> Context | None:
+    """The given context, or the current one if that is in another run of the same trace: a sub-agent's.
+
+    Frameworks that keep track of their own spans give the context of these, and do not see a run in between.
+    """
+    here, there = run_context(), run_context(context)
+    if context is None or here is None or there is None or here.scope.run_id == there.scope.run_id:
+        return context
+    now, given = get_current_span().get_span_context(), get_current_span(context).get_span_context()
+    return get_current() if now.trace_id == given.trace_id else context
+
+
 class _FollowingTracer(Tracer):
     def __init__(self, provider: FollowingProvider, get: Callable[[TracerProvider], Tracer]) -> None:
         self._provider = provider
@@ -232,12 +256,12 @@ class _FollowingTracer(Tracer):
     ) -> Span:
         if not self._provider.is_on:
             return NoOpTracer().start_span(name, context)
-        pipeline, run = self._provider.pipeline(), run_context(context)
+        pipeline, context = self._provider.pipeline(), _nearer(context)
         return self._get(pipeline.instrumented).start_span(
             name,
             context,
             kind,
-            {**(attributes or {}), **shared_attributes(run, context)},
+            {**(attributes or {}), **shared_attributes(run_context(context), context)},
             links,
             pipeline.now() if start_time is None else start_time,
             record_exception,

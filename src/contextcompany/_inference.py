@@ -6,6 +6,7 @@ knows into that object when the call ends. Imported only when somebody else has 
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import set_value
@@ -41,13 +42,14 @@ class _Offer(InferenceData):
     def __init__(self, taker: Taker, now: Callable[[], int]) -> None:
         self._taker = taker
         self._now = now
-        self._starts: list[int] = []
+        # Per task and thread: calls at the same time do not know of each other.
+        self._starts: ContextVar[tuple[int, ...]] = ContextVar("contextcompany-call-starts", default=())
         super().__init__()
 
     @property
     def capture_content(self) -> bool:
         # The library asks this once, when a call starts: nothing else tells when that was.
-        self._starts.append(self._now())
+        self._starts.set((*self._starts.get(), self._now()))
         return True
 
     @capture_content.setter
@@ -58,7 +60,8 @@ class _Offer(InferenceData):
         try:
             end_ns = self._now()
             # Of calls in each other, as those of a framework and its client, the inner one ends first.
-            start_ns = self._starts.pop() if self._starts else end_ns
+            *outer, start_ns = self._starts.get() or (end_ns,)
+            self._starts.set(tuple(outer))
             self._taker.record(Call(_said(other), start_ns, end_ns))
         except Exception:  # noqa: BLE001 - the caller is a client library at work
             _diagnostics.internal_error("reading an instrumented call")

@@ -229,7 +229,8 @@ class Step(Recording[StepData]):
         """
         self._check("stream()")
         pieces = self._pieces = Pieces()
-        if hasattr(type(chunks), "__aiter__"):
+        kind = type(getattr(chunks, "__wrapped__", chunks))  # instrumentation wraps streams in what has both
+        if hasattr(kind, "__aiter__") and not hasattr(kind, "__iter__"):
             return self._stream_async(pieces, chunks)
         return self._stream(pieces, chunks)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from contextlib import nullcontext
 
 import pytest
@@ -200,6 +201,64 @@ def test_end_needs_nothing_more(llm, captured):
         s.end()
 
     assert captured.steps[0].response == "Hi!"
+
+
+def counted(captured):
+    """Input tokens of all steps that are to be counted."""
+    return sum(step.tokens.input or 0 for step in captured.steps if not step.is_counted_inside)
+
+
+def test_a_step_recorded_by_hand_is_counted_once(llm, captured):
+    """Outside of a block the client's own step is the one to count; the one by hand is marked."""
+    tcc.instrument("openai")
+
+    with tcc.run() as r:
+        s = r.step().prompt({"model": MODEL, "messages": MESSAGES})
+        s.response(chat(llm)).end()
+        answer = chat(llm)
+        with r.step() as s:
+            s.prompt(MESSAGES).response(answer)
+
+    assert [step.is_counted_inside for step in captured.steps] == [True, False, False, True]
+    assert counted(captured) == 28
+
+
+@pytest.mark.parametrize(
+    "names", [["openai"], ["openinference-instrumentation-openai"], ["openai", "openinference-instrumentation-openai"]]
+)
+def test_streams_go_through_a_step_whatever_wraps_them(llm, captured, names):
+    """A proxy of an instrumentation that can be iterated both ways is iterated as the stream in it."""
+    tcc.instrument(*names)
+
+    with tcc.run() as r, r.step() as s:
+        chunks = s.stream(chat(llm, stream=True, stream_options={"include_usage": True}))
+        assert "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices) == "Hi!"
+
+    assert (captured.steps[0].response, counted(captured)) == ("Hi!", 14)
+
+
+def test_calls_at_the_same_time_have_their_own_times(captured):
+    """In a step, each of them starts when it starts."""
+    tcc.instrument("openai")
+
+    async def three(url):
+        async with openai.AsyncOpenAI(base_url=url, api_key="k") as asking:
+            with tcc.run() as r, r.step():
+                await asyncio.gather(
+                    *(asking.chat.completions.create(model=MODEL, messages=MESSAGES, user=str(n)) for n in range(3))
+                )
+
+    def slowly(request):
+        user = int(request.body["user"])
+        time.sleep((0.02, 0.1, 0.4)[user])
+        return Answer("Hi!", usage=Usage(uncached=user + 1, output=1))
+
+    with FakeLLM(slowly) as llm:
+        asyncio.run(three(llm.openai_url))
+
+    durations = {step.tokens.input: step.duration_s for step in captured.steps}
+    assert counted(captured) == 6
+    assert durations[2] < 0.35 < durations[3]  # the first one is the step's own, which lasts as long as its block
 
 
 def test_a_second_call_in_a_step_is_a_step_beside_it(llm, captured):
