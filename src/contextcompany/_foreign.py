@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import weakref
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from contextcompany._data import Call
     from contextcompany._settings import Destination
 
-__all__ = ["SCOPE", "FollowingProvider", "ForeignSpans", "changed", "private_provider"]
+__all__ = ["SCOPE", "FollowingProvider", "ForeignSpans", "changed", "following", "private_provider"]
 
 SCOPE = "contextcompany"
 """The name of our own instrumentation scope: spans of any other are foreign."""
@@ -72,9 +73,10 @@ class ForeignSpans(SpanProcessor):
     def on_start(self, span: SDKSpan, parent_context: Context | None = None) -> None:
         """Note where the span belongs, and let a foreign span inside a run carry the run's id."""
         run, step = run_context(parent_context), taker(parent_context)
-        if run is None:
-            # Some libraries give a span's context without what else was in it.
-            run, step = self._open.get(_span_id(get_current_span(parent_context).get_span_context()), _Open(None, None))
+        # Some libraries give a span's context without what else was in it, or with what was around another one.
+        above = self._open.get(_span_id(get_current_span(parent_context).get_span_context()))
+        if above is not None and above.run is not None and (run is None or run.scope.run_id != above.run.scope.run_id):
+            run, step = above
         if run is not None:
             self._open[_span_id(span.get_span_context())] = _Open(run, step)
             if len(self._open) > _MAX_OPEN:  # streams that nobody read to their end
@@ -211,6 +213,7 @@ class FollowingProvider(TracerProvider):
     """Records through whatever provider the pipeline has at the moment; instrumentors keep the tracer they once got."""
 
     def __init__(self, pipeline: Callable[[], _Source]) -> None:
+        following.add(self)
         self.pipeline = pipeline
         self.is_on = True
         """Instrumentors may leave wrappers behind when they are switched off; those record nothing then."""
@@ -236,6 +239,10 @@ def _nearer(context: Context | None) -> Context | None:
         return context
     now, given = get_current_span().get_span_context(), get_current_span(context).get_span_context()
     return get_current() if now.trace_id == given.trace_id else context
+
+
+following: weakref.WeakSet[FollowingProvider] = weakref.WeakSet()
+"""Those that instrumentors have. Without any, nobody else tells of the calls that our own steps stand for."""
 
 
 class _FollowingTracer(Tracer):

@@ -25,7 +25,7 @@ from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settin
 from contextcompany._console import Console
 from contextcompany._data import ERROR, Status
 from contextcompany._export import EXIT_TIMEOUT_S, Delivery, RoutedLogRecord, span_exporter
-from contextcompany._foreign import SCOPE, ForeignSpans, changed, private_provider
+from contextcompany._foreign import SCOPE, ForeignSpans, changed, following, private_provider
 from contextcompany._identity import new_id, random_span_id, random_trace_id
 from contextcompany._policy import Carried, Policy
 from contextcompany._redaction import REDACTED
@@ -175,7 +175,7 @@ class OTelPipeline:
         self.new_id = new_id
         self._route = functools.lru_cache(256)(functools.partial(_route, settings, environ))
         self._ids = _Ids()
-        self._foreign: ForeignSpans | None = None
+        self._foreign = ForeignSpans(lambda _: True, self.foreign_span_ended)
         self._foreign_ids: IdGenerator = self._ids
         # `service.name` as the SDK itself would find it, unless it was set here.
         resource = Resource.create({SERVICE_NAME: settings.service_name} if settings.service_name else None)
@@ -298,7 +298,7 @@ class OTelPipeline:
         """Queue a span of ours that has just ended."""
         _diagnostics.LOGGER.debug("Recorded %s.", span)
         readable = span.readable(self._resource, self._scope)
-        if self._foreign is not None:
+        if following:
             readable = self._foreign.step_ended(readable)
         attributes = span.plain_attributes()
         if attributes is None or not self.policy.passes(attributes):
@@ -312,7 +312,6 @@ class OTelPipeline:
         """What instrumentors that `instrument()` switched on record through: the user's provider, or one of ours."""
         if self._provider is not None:
             return self._provider
-        self._foreign = ForeignSpans(lambda _: True, self.foreign_span_ended)
         return private_provider(self._resource, self._foreign_ids, self._foreign)
 
     def foreign_span_ended(self, span: ReadableSpan, destination: Destination | None) -> None:

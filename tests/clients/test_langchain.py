@@ -10,6 +10,7 @@ from fake_llm import Answer, FakeLLM, ToolCall, Usage
 pytest.importorskip("opentelemetry.instrumentation.genai.langchain")
 agents = pytest.importorskip("langchain.agents")
 langchain_openai = pytest.importorskip("langchain_openai")
+tools = pytest.importorskip("langchain_core.tools")
 
 MODEL = "gpt-4o"
 
@@ -74,6 +75,37 @@ SCRIPT = (
     Answer(tool_calls=[ToolCall("weather", {"city": "Paris"}, "call_1")], usage=Usage(20, output=7)),
     Answer("It is 15 °C.", usage=Usage(40, cached=10, output=9)),
 )
+
+
+def test_a_sub_agent_in_a_tool(captured):
+    """What a framework does in a run of ours that is inside one of its tools belongs to that run."""
+    tcc.instrument("langchain", "openai")
+
+    with FakeLLM(Answer(tool_calls=[ToolCall("ask_sub", {"question": "q"}, "call_1")]), "inner answer", "done") as llm:
+
+        @tools.tool
+        def ask_sub(question: str) -> str:
+            """Asks the specialist."""
+            with tcc.run(agent="sub") as r:
+                r.prompt(question)
+                inner = agents.create_agent(model(llm), [], name="specialist")
+                answer = inner.invoke({"messages": [{"role": "user", "content": question}]})["messages"][-1].content
+                r.response(answer)
+            return answer
+
+        outer = agents.create_agent(model(llm), [ask_sub], name="router")
+        with tcc.run(agent="outer") as r:
+            r.prompt("q")
+            outer.invoke({"messages": [{"role": "user", "content": "q"}]})
+
+    (sub,) = [span for span in captured.spans if span.attributes.get("tcc.agent") == "sub"]
+    inside = [span for span in captured.spans if span.attributes["tcc.runId"] == sub.attributes["tcc.runId"]]
+    names = {span.context.span_id: span.name for span in captured.spans}
+    assert len(captured.steps) == 3
+    assert [(span.name, names[span.parent.span_id]) for span in inside if span is not sub] == [
+        ("chat gpt-4o", "invoke_agent specialist"),
+        ("invoke_agent specialist", "invoke_agent sub"),
+    ]
 
 
 def test_an_agent_with_a_tool(captured):

@@ -121,6 +121,19 @@ def test_with_the_client_instrumented_too(llm, captured, call):
     assert [step.tokens.input for step in captured.steps if not step.is_counted_inside] == [14]
 
 
+@pytest.mark.parametrize("call", [completion, stream, acompletion])
+def test_a_step_and_the_client_and_a_late_callback(llm, captured, call):
+    """LiteLLM calls back when the step has ended; the call is counted once all the same."""
+    pytest.importorskip("opentelemetry.instrumentation.genai.openai")
+    tcc.instrument("openai")
+
+    with tcc.run() as r, r.step():
+        call(llm)
+
+    time.sleep(0.3)
+    assert [step.tokens.input for step in captured.steps if not step.is_counted_inside] == [14]
+
+
 def test_the_run_may_be_named(llm, captured):
     """As with the original SDK, `metadata` says which run a call belongs to."""
     r = tcc.run()
