@@ -31,6 +31,7 @@ def go_on(token: str, *, approved: bool) -> None:
 
 
 if __name__ == "__main__":
+    tcc.configure(console=True)
     if len(sys.argv) > 1:  # the web front end's process, when the person has answered
         go_on(sys.argv[1], approved=True)
     else:
