@@ -490,7 +490,11 @@ def _found_by_id(run_id: str) -> AbsentRun:
 
 def run_span(run_id: str) -> SpanContext:
     """The span of the run of that id, unless that is inside another trace."""
-    trace_id, span_id = run_identity(run_id)
+    return remote_span(*run_identity(run_id))
+
+
+def remote_span(trace_id: int, span_id: int) -> SpanContext:
+    """A span of which only the ids are known here."""
     return SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 

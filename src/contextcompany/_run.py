@@ -12,7 +12,6 @@ from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
     SpanKind,
-    TraceFlags,
     get_current_span,
     set_span_in_context,
 )
@@ -38,6 +37,7 @@ from contextcompany._recording import (
     find_run,
     open_runs,
     remember_elsewhere,
+    remote_span,
     shared_by,
     strays,
 )
@@ -129,9 +129,9 @@ class Run(Recording[RunData]):
         self._has_prompt = saved.has_prompt
         shared = {key: saved.attributes[key] for key in saved.shared}
         self._run = RunContext(saved.scope, shared, destination, current_layer())
-        outside = INVALID_SPAN if saved.parent is None else NonRecordingSpan(_remote(saved.parent))
+        outside = INVALID_SPAN if saved.parent is None else NonRecordingSpan(remote_span(*saved.parent))
         context = set_span_in_context(outside, get_current())
-        links = [Link(_remote(ids)) for ids in saved.links]
+        links = [Link(remote_span(*ids)) for ids in saved.links]
         self._open(context, lambda _, __: {**saved.attributes}, links, start_ns=saved.start_ns)
         for event in (*saved.events, SavedEvent(_mapping.RESUMED_EVENT, now, {})):
             self._span.add_event(event.name, event.attributes, event.time_ns)
@@ -388,10 +388,6 @@ def _around(pipeline: Pipeline) -> tuple[Context, Sequence[Link]]:
     if not foreign.is_valid:
         return context, ()
     return set_span_in_context(INVALID_SPAN, context), (Link(foreign),)
-
-
-def _remote(ids: Ids) -> SpanContext:
-    return SpanContext(ids.trace_id, ids.span_id, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
 def _inherited(outer: RunContext | None) -> Scope:
