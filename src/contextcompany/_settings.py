@@ -19,7 +19,20 @@ from contextcompany import _diagnostics
 from contextcompany._detectors import DETECTORS
 from contextcompany.exceptions import ConfigurationError
 
-__all__ = ["SETTINGS", "Destination", "Setting", "Settings", "destination", "is_loopback", "resolve"]
+__all__ = [
+    "SETTINGS",
+    "Destination",
+    "Endpoint",
+    "Setting",
+    "Settings",
+    "Signal",
+    "destination",
+    "is_loopback",
+    "resolve",
+]
+
+Signal = Literal["traces", "logs"]
+"""What travels apart, each kind to its own URL."""
 
 HOSTED_URL: Final = "https://api.thecontext.company"
 """The hosted Observatory, used as soon as there is an API key."""
@@ -82,6 +95,23 @@ class Destination:
             f"Destination({_public(self.traces_url)!r}, {_public(self.logs_url)!r}, "
             f"headers=<{len(self.headers)} not shown>, source={self.source!r})"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one signal goes, and how."""
+
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout: float = 10.0
+    """Seconds for a whole request, connecting included."""
+    compression: bool | None = None
+    """Whether bodies are sent as gzip; `None` = only to hosts that are not this machine."""
+    certificate: str | None = None
+    """File of the CA certificates that are trusted."""
+    client_certificate: str | None = None
+    client_key: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 def resolve(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
