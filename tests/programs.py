@@ -26,6 +26,7 @@ def start_program(source: str, *arguments: str, **environ: str) -> "subprocess.P
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source), *arguments],
         env={**os.environ, **environ},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

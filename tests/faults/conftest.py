@@ -1,8 +1,8 @@
 """A scene for each test; and tests that run for hours run only when asked for.
 
-    pytest -m soak tests/faults                              250 kill rounds, a 10-minute outage in full, a 1 h soak
-    SOAK_ROUNDS=1000 SOAK_MINUTES=600 pytest -m soak …       more of it
-    FAULT_SEED=17 pytest …                                   the same instants again, as a failure names them
+pytest -m soak tests/faults                              250 kill rounds, a 10-minute outage in full, a 1 h soak
+SOAK_ROUNDS=1000 SOAK_MINUTES=600 pytest -m soak …       more of it
+FAULT_SEED=17 pytest …                                   the same instants again, as a failure names them
 """
 
 import os
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from endpoint import Endpoint
 from oracle import Scene
 

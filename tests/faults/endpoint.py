@@ -2,6 +2,8 @@
 
 import socket
 from collections import Counter
+from dataclasses import replace
+from random import Random
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -34,13 +36,17 @@ class Endpoint:
         self.senders: dict[int, set[int]] = {}
         """The processes whose spans came by one connection, by its port."""
         self.errors: list[str] = []
+        """What came and was no OTLP; it was answered with 400."""
+        self.moods: Random | None = None
         self._listener: Receiver | socket.socket | None = None
         self._listener = self.receiver = _Listener(self, 0)
         self.url = self._listener.url
         self._port = int(self.url.rpartition(":")[2])
 
     def up(self) -> None:
-        if not isinstance(self._listener, Receiver):
+        if isinstance(self._listener, Receiver):
+            self._listener.answer()
+        else:
             self.down()
             self._listener = self.receiver = _Listener(self, self._port)
 
@@ -52,6 +58,14 @@ class Endpoint:
     def hang(self) -> None:
         self.down()
         self._listener = socket.create_server(("127.0.0.1", self._port), backlog=100)
+
+    def unreliable(self, rng: Random) -> None:
+        """From now on 5 % of requests hang, 5 % are refused for now, and 5 % are kept but get no answer."""
+        self.moods = rng
+
+    def reliable(self) -> None:
+        """As it was at first."""
+        self.moods = None
 
     def take(self, request: Request, spans: list[Span], errors: list[str]) -> None:
         """Note what a request brought."""
@@ -78,8 +92,20 @@ class _Listener(Receiver):
         self._endpoint = endpoint
         super().__init__(port)
 
-    def _keep(self, request: Request) -> Any:
-        super()._keep(request)
-        self._endpoint.take(request, self._spans, self._errors)
-        for kept in (self._requests, self._spans, self._logs, self._errors):
-            kept.clear()
+    def _receive(self, request: Request) -> Any:
+        moods = self._endpoint.moods
+        with self._changed:
+            mood = 1.0 if moods is None else moods.random()
+            if mood < 0.05:
+                self.answer(503, headers={"retry-after": "0"}, times=1)
+            elif mood < 0.10:
+                self.answer(delay=20, times=1)
+            answer = super()._receive(request)
+            self._endpoint.take(request, self._spans, self._errors)
+            if self._errors:
+                answer = replace(answer, status=400)
+            for kept in (self._requests, self._spans, self._logs, self._errors):
+                kept.clear()
+        if 0.10 <= mood < 0.15:
+            raise ConnectionResetError  # after all of it was taken
+        return answer

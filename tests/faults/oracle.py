@@ -1,13 +1,11 @@
 """The one question of these tests: what has ended has arrived, or it is known where it is.
 
-Ended spans = delivered ∪ still in the outbox ∪ dead ∪ counted drops; user code sees no exception; a process that ends
+Ended spans = delivered + still in the outbox + dead letters + counted drops; user code sees no exception; a process that ends
 takes at most `shutdown_timeout` and one second.
 """
 
 import os
-import signal
 import subprocess
-import sys
 import textwrap
 import time
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from pathlib import Path
 
 from endpoint import Endpoint
 from ledger import Entry, read
+
 from programs import Printed, finish, start_program
 
 __all__ = ["EXIT_S", "GRACE_NS", "Scene"]
@@ -28,10 +27,11 @@ GRACE_NS = 100_000_000
 HERE = Path(__file__).resolve().parent
 
 SETTLE = """
-    tcc.configure()
-    report = tcc.flush(30)
-    assert report.waiting == 0, report
+tcc.configure()
+report = tcc.flush(30)
+assert report.waiting == 0, report
 """
+"""A program that delivers what it finds, and has nothing of its own."""
 
 
 class Scene:
@@ -52,14 +52,14 @@ class Scene:
             "PYTHONPATH": path,
         }
 
-    def start(self, source: str, **environ: str) -> "subprocess.Popen[str]":
-        """Start a program that has everything of `workloads`."""
-        program = "from workloads import *\nimport contextcompany as tcc\n" + textwrap.dedent(source)
+    def start(self, source: str, *, first: str = "", **environ: str) -> "subprocess.Popen[str]":
+        """Start a program that has everything of `workloads`; `first` is what it does before that is imported."""
+        program = textwrap.dedent(first) + "\nfrom workloads import *\n" + textwrap.dedent(source)
         return start_program(program, **{**self.environ, **environ})
 
-    def run(self, source: str, **environ: str) -> Printed:
+    def run(self, source: str, *, first: str = "", **environ: str) -> Printed:
         """Run one to its end; it must exit with 0."""
-        return finish(self.start(source, **environ))
+        return finish(self.start(source, first=first, **environ))
 
     def files(self) -> list[Path]:
         """The outboxes that are in the directory."""

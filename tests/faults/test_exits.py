@@ -6,7 +6,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
 from oracle import EXIT_S
 
 RECORD = """
@@ -69,7 +68,9 @@ def exit_of(program: "subprocess.Popen[str]") -> tuple[int, float, str]:
 def check_exits(scene, sources):
     """Start the programs, four at a time; each ends in time, and nothing is lost."""
     with ThreadPoolExecutor(4) as waiting:
-        exits = dict(zip(sources, waiting.map(lambda source: exit_of(scene.start(source)), sources.values()), strict=True))
+        exits = dict(
+            zip(sources, waiting.map(lambda source: exit_of(scene.start(source)), sources.values()), strict=True)
+        )
     for ending, (code, took, err) in exits.items():
         expected = code if ending == "SIGINT" else EXIT_CODES.get(ending, 0)  # 1 or -2: it depends on the Python
         assert (ending, code) == (ending, expected), err

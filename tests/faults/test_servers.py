@@ -58,7 +58,7 @@ APP = """
 
 @contextmanager
 def gunicorn(scene, tmp_path, *options):
-    """Gunicorn with two workers; what the block gets is a function that makes a request and returns the worker's pid."""
+    """Gunicorn with two workers; the block also gets a function that makes a request and gives the worker's pid."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -144,9 +144,7 @@ def test_celery(scene, tmp_path, monkeypatch, state):
     if state == "down":
         scene.endpoint.down()
     options = ["-P", "prefork", "-c", "2", "--max-tasks-per-child", "1", "--without-gossip", "--without-mingle"]
-    with server(
-        scene, tmp_path, "jobs", CELERY, "celery", "-A", "jobs", "worker", "-l", "info", *options
-    ) as process:
+    with server(scene, tmp_path, "jobs", CELERY, "celery", "-A", "jobs", "worker", "-l", "info", *options) as process:
         sending = "import jobs\nfor _ in range(8): jobs.job.delay()"
         scene.run(sending, PYTHONPATH=os.pathsep.join([str(tmp_path), scene.environ["PYTHONPATH"]]))
         deadline = time.monotonic() + 40

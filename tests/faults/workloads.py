@@ -6,10 +6,11 @@ import sys
 import threading
 import time
 
-import contextcompany as tcc
 from ledger import Ledger
 
-__all__ = ["end", "ledger", "task", "victim", "work"]
+import contextcompany as tcc
+
+__all__ = ["end", "ledger", "task", "tcc", "victim", "work"]
 
 ledger = Ledger(os.environ["LEDGER"])
 
