@@ -1,19 +1,18 @@
 """The one question of these tests: what has ended has arrived, or it is known where it is.
 
-Ended spans = delivered + still in the outbox + dead letters + counted drops; user code sees no exception; a process that ends
-takes at most `shutdown_timeout` and one second.
+Ended spans = delivered + still in the outbox + dead letters + counted drops; user code sees no exception; and a process
+that ends takes at most `shutdown_timeout` and one second.
 """
 
 import os
-import subprocess
 import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import Popen
 
 from endpoint import Endpoint
 from ledger import Entry, read
-
 from programs import Printed, finish, start_program
 
 __all__ = ["EXIT_S", "GRACE_NS", "Scene"]
@@ -52,7 +51,7 @@ class Scene:
             "PYTHONPATH": path,
         }
 
-    def start(self, source: str, *, first: str = "", **environ: str) -> "subprocess.Popen[str]":
+    def start(self, source: str, *, first: str = "", **environ: str) -> "Popen[str]":
         """Start a program that has everything of `workloads`; `first` is what it does before that is imported."""
         program = textwrap.dedent(first) + "\nfrom workloads import *\n" + textwrap.dedent(source)
         return start_program(program, **{**self.environ, **environ})

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import contextmanager
 
 import pytest
+
 from oracle import SETTLE
 from test_outboxes import LEAVE
 

@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 import pytest
+
 from oracle import EXIT_S, GRACE_NS
 
 SIGNALS = {

@@ -6,9 +6,8 @@ import sys
 import threading
 import time
 
-from ledger import Ledger
-
 import contextcompany as tcc
+from ledger import Ledger
 
 __all__ = ["end", "ledger", "task", "tcc", "victim", "work"]
 
