@@ -29,6 +29,7 @@ __all__ = [
     "BAGGAGE_KEYS",
     "CLIENT_FACTS",
     "COLLECTED",
+    "DIED",
     "CONTENT",
     "COUNTED_INSIDE",
     "EVALUATION_EVENT",
@@ -82,6 +83,7 @@ SUSPENDED_EVENT = sc.EVENT_TCC_RUN_SUSPENDED
 RESUMED_EVENT = sc.EVENT_TCC_RUN_RESUMED
 
 COLLECTED = sc.TccIncompleteReasonValues.COLLECTED
+DIED = sc.TccIncompleteReasonValues.PROCESS_DIED
 SHUTDOWN = sc.TccIncompleteReasonValues.SHUTDOWN
 RUN_ENDED = sc.TccIncompleteReasonValues.RUN_ENDED
 TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT
