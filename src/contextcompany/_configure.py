@@ -40,6 +40,8 @@ class FlushReport(NamedTuple):
     """Answered by the receiver with success."""
     waiting: int
     """Not sent yet: 0 unless the time-out passed."""
+    dead: int
+    """Refused by the receiver for good, and put aside."""
     dropped: dict[str, int]
     """What `stats()` counts: lost, cut or replaced, by reason."""
 
@@ -64,6 +66,13 @@ def configure(
     redact: Callable[[str, str], str | None] | None = None,
     max_value_size: int | None = None,
     max_span_size: int | None = None,
+    outbox: Literal["disk", "memory", "off"] | None = None,
+    outbox_dir: str | os.PathLike[str] | None = None,
+    durability: Literal["async", "sync", "fsync"] | None = None,
+    max_outbox_size: int | None = None,
+    shutdown_timeout: float | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    proxy: str | None = None,
 ) -> None:
     """Set how runs are recorded and where they go. May be called again: what is given is merged into what was.
 
@@ -98,6 +107,18 @@ def configure(
             Runs on the thread that ends a span. If it raises, that text is not sent.
         max_value_size: Bytes that one attribute may have; what is larger is cut (`TCC_MAX_VALUE_SIZE`; 1 MiB).
         max_span_size: Bytes that the attributes and events of a span may have (`TCC_MAX_SPAN_SIZE`; 4 MiB).
+        outbox: Where what is not sent yet waits: on `"disk"`, or in `"memory"`, where it ends with the process.
+            `"off"` is `"memory"`, and what is not taken at the first attempt is dropped (`TCC_OUTBOX`).
+        outbox_dir: The directory of the outbox on disk (`TCC_OUTBOX_DIR`). By default `contextcompany/outbox` in
+            `$XDG_STATE_HOME` or `~/.local/state`; in `~/Library/Application Support` on macOS; in `%LOCALAPPDATA%` on
+            Windows.
+        durability: When what has ended is on disk: `"async"`, at most 100 ms later; `"sync"`, before `.end()` returns;
+            `"fsync"`, likewise, and it survives a loss of power (`TCC_DURABILITY`).
+        max_outbox_size: Bytes that may wait; the oldest give way (`TCC_MAX_OUTBOX_SIZE`; 256 MiB).
+        shutdown_timeout: Seconds that the end of the program waits for sending (`TCC_SHUTDOWN_TIMEOUT`; 2).
+        certificate: File of the CA certificates to trust, in PEM, instead of the usual ones (`TCC_CERTIFICATE`).
+        proxy: A proxy as `http://user:password@host:3128`, or `"env"` for the one that `HTTP_PROXY`, `HTTPS_PROXY`,
+            `ALL_PROXY` and `NO_PROXY` name (`TCC_PROXY`). Never used on the way to this machine.
 
     Raises:
         ConfigurationError: (a `ValueError`) a setting is wrong; nothing is changed then.
@@ -159,9 +180,9 @@ def flush(timeout: float = 30.0) -> FlushReport:
     """Send what waits, for at most `timeout` seconds. May be called from any thread, and again."""
     built = _built
     if built is None:
-        return FlushReport(0, 0, _diagnostics.counts())
+        return FlushReport(0, 0, 0, _diagnostics.counts())
     delivered, waiting = built.flush(timeout)
-    return FlushReport(delivered, waiting, _diagnostics.counts())
+    return FlushReport(delivered, waiting, 0, _diagnostics.counts())
 
 
 def shutdown(timeout: float = 30.0) -> FlushReport:

@@ -346,7 +346,7 @@ def span_exporter(destination: Destination) -> OTLPSpanExporter:
 def log_exporter(destination: Destination) -> OTLPLogExporter:
     """The stock OTLP/HTTP exporter for events, pointed at `destination`."""
     if destination.uses_otel_environment:
-        return OTLPLogExporter(endpoint=destination.logs_url, headers=dict(destination.headers))
+        return OTLPLogExporter(endpoint=destination.logs_url, headers=dict(destination.logs.headers))
     return OTLPLogExporter(
         endpoint=destination.logs_url,
         headers=dict(destination.headers),
