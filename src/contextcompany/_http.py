@@ -50,6 +50,8 @@ _WORTH_COMPRESSING = 512
 
 _SLICE = 256 * 2**10
 
+_SENDING, _WAITING = "it did not take the request", "it did not answer"
+
 _TLS_ALERT = "\x15\x03"
 """What a TLS server answers to plain HTTP begins so."""
 
@@ -72,9 +74,10 @@ class Answer(NamedTuple):
 class NoAnswerError(Exception):
     """There was no complete answer. Its text is made for people and holds nothing secret."""
 
-    def __init__(self, trouble: Trouble, text: str) -> None:
+    def __init__(self, trouble: Trouble, text: str, *, was_connected: bool = False) -> None:
         super().__init__(text)
         self.trouble = trouble
+        self.was_connected = was_connected
 
 
 class _StaleError(Exception):
@@ -160,7 +163,7 @@ class Client:
         wire = _Wire(connection, self._left)
         try:
             refusal = self._send(connection, head, body)
-            self._doing = "it did not answer"
+            self._doing = _WAITING
             try:
                 return self._read(wire)
             except (OSError, HTTPException):
@@ -175,7 +178,7 @@ class Client:
 
     def _send(self, connection: socket.socket, head: bytes, body: bytes) -> OSError | None:
         """Send it all, or give back why not: a server may answer, and close, before it has read everything."""
-        self._doing = "it did not take the request"
+        self._doing = _SENDING
         try:
             if len(body) <= _SLICE:
                 self._send_slice(connection, head + body)
@@ -290,7 +293,8 @@ class Client:
         if self._aborted:
             return NoAnswerError("closed", "the program ends")
         if isinstance(error, TimeoutError):
-            return NoAnswerError("timed out", f"{self._doing} within {within:.3g} s")
+            was_connected = self._doing in (_SENDING, _WAITING)
+            return NoAnswerError("timed out", f"{self._doing} within {within:.3g} s", was_connected=was_connected)
         if isinstance(error, ConnectionRefusedError):
             return NoAnswerError("refused", "no proxy listens" if self._proxy else "nothing listens there")
         if isinstance(error, socket.gaierror):

@@ -6,10 +6,12 @@ import logging
 import random
 import time
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from contextcompany import _diagnostics
-from contextcompany._encoding import partial_success, request, stub
+from contextcompany._encoding import NotEncodable, partial_success, request, stub
 from contextcompany._http import Client, NoAnswerError
 from contextcompany._verdict import MAX_DELAY_S, Verdict, failure, judge
 
@@ -25,12 +27,16 @@ __all__ = ["MAX_REQUEST_BYTES", "Lane", "Setback", "Shelf"]
 MAX_REQUEST_BYTES = 4 * 2**20
 """Bytes of a request, unless one item alone has more; receivers refuse them from here on."""
 
+_MAX_SAID = 200
 _MIN_REQUEST_BYTES = 64 * 2**10
 _FIRST_DELAY_S = 0.5
 _FAILURES_UNTIL_SPLIT = 3
 _FAILURES_UNTIL_DEAD = 6
 _REFUSALS_IN_A_ROW = 3
 """So many items that are refused to the last byte, with none accepted between them, are the endpoint's fault."""
+
+_MAX_BATCHES = 32
+"""A long outage leaves no more than so many pieces of what was split in search of an item at fault."""
 
 _SNAPSHOTS_HEADER = "TCC-Open-Spans"
 
@@ -111,7 +117,8 @@ class Lane:
         self._delays = 0
         self._accepted = 0
         self._refusals = 0
-        self._gzip_was_taken = False
+        self._knows_gzip = False
+        self._tries_without_gzip = False
 
     @property
     def size(self) -> int:
@@ -128,21 +135,26 @@ class Lane:
 
     def add(self, items: Sequence[Item]) -> None:
         """Take over what the shelf handed out."""
+        if len(self._batches) > _MAX_BATCHES:
+            self._merge()
         last = self._batches[-1] if self._batches else None
-        if last and not last.is_piece and not last.stubs:
-            self._batches.pop()
-            items = [*last.items, *items]
-        batches = _batches(items, self._limit)
-        if last and not last.is_piece:
-            batches[0].failures = last.failures
-            self._batches.extend(batches)
-        else:
-            self._batches.extendleft(reversed(batches))  # what fails again and again lets the others go first
+        if last is None or last.is_piece or last.stubs:
+            self._batches.extendleft(reversed(_batches(items, self._limit)))  # before what fails again and again
+            return
+        self._batches.pop()
+        batches = _batches([*last.items, *items], self._limit)
+        batches[0].failures = last.failures
+        batches[0].accepted_before = last.accepted_before
+        self._batches.extend(batches)
 
     def hurry(self) -> None:
         """Forget our own delay, but not what a server asked for."""
         if not self.is_asked_to_wait or self._clock() >= self.retry_at:
             self.retry_at = 0.0
+
+    def waits_for_its_server(self, deadline: float) -> bool:
+        """Whether something in hand waits for as long as the server asked, and that is over before `deadline`."""
+        return bool(self._batches) and self.is_asked_to_wait and self._clock() < self.retry_at < deadline
 
     def send(self, timeout: float) -> None:
         """Send the next batch, and act upon the answer."""
@@ -152,14 +164,13 @@ class Lane:
             self._batches.extendleft(reversed(_batches(batch.items, self._limit, is_piece=batch.is_piece)))
             batch = self._batches[0]
         answer, verdict, is_compressed = self._try(batch, timeout)
+        if self._is_for_gzip(verdict, is_compressed=is_compressed):
+            return
         if answer is not None and verdict.outcome == "taken":
-            self._gzip_was_taken |= is_compressed
             self._take_note(answer)
             self._taken(batch, answer)
-        elif is_compressed and (
-            verdict.outcome == "not compressed" or (verdict.outcome == "refused" and not self._gzip_was_taken)
-        ):
-            self.client.compresses = False  # some refuse what they cannot unpack with 400
+        elif verdict.outcome == "stopped":
+            self.retry_at = inf
         elif verdict.outcome == "refused":
             self._refused(batch, verdict)
         elif verdict.outcome == "later":
@@ -172,9 +183,7 @@ class Lane:
         if not self._suspects:
             return
         reason = self._suspects[-1].reason
-        items = [item for batch in (*self._batches, *self._suspects) for item in batch.items]
-        self._batches = deque(_batches(items, self._limit))
-        self._suspects = []
+        self._merge()
         verdict = Verdict("held", reason, "it refuses whatever is sent, even the smallest; check the URL and the key")
         self._delay(self._batches[0], verdict, is_held=True)
 
@@ -182,6 +191,12 @@ class Lane:
         """Send what is known of open spans; what fails is lost, and the next snapshot stands for it."""
         for batch in _batches(self._shelf.snapshots(), self._limit):
             self._try(batch, timeout)
+
+    def _merge(self) -> None:
+        """Put everything in hand together again, suspects last."""
+        items = [item for batch in (*self._batches, *self._suspects) for item in batch.items]
+        self._batches = deque(_batches(items, self._limit))
+        self._suspects = []
 
     # --- sending ---
 
@@ -193,10 +208,28 @@ class Lane:
             answer = self.client.post(body, timeout=timeout)
         except NoAnswerError as error:
             return None, failure(error), is_compressed
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, these items are at fault, and the others go on
             _diagnostics.internal_error("sending")
-            return None, Verdict("later", f"internal error ({type(error).__name__})", may_be_poison=True), is_compressed
+            reason = f"internal error ({type(error).__name__})"
+            return None, Verdict("later", reason, may_be_poison=True, is_answer=True), is_compressed
         return answer, judge(answer), is_compressed
+
+    def _is_for_gzip(self, verdict: Verdict, *, is_compressed: bool) -> bool:
+        """Whether the batch is to be sent again at once, because it may have been refused for being compressed."""
+        is_trial, self._tries_without_gzip = self._tries_without_gzip, False
+        if verdict.outcome == "not compressed" and is_compressed:
+            self.client.compresses = False
+            return True
+        if verdict.outcome == "taken":
+            self._knows_gzip |= is_compressed
+        elif verdict.outcome == "refused" and not verdict.is_too_large:
+            if is_trial:
+                self.client.compresses = True  # it was not that
+            elif is_compressed and not self._knows_gzip:  # some answer 400 to what they cannot unpack
+                self._knows_gzip = self._tries_without_gzip = True
+                self.client.compresses = False
+                return True
+        return False
 
     def _take_note(self, answer: Answer) -> None:
         self._accepted += 1
@@ -211,7 +244,7 @@ class Lane:
     def _taken(self, batch: _Batch, answer: Answer) -> None:
         self._batches.popleft()
         if batch.size > self._limit // 2:
-            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 64)
+            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 32)
         if batch.stubs:
             self._bury(batch)
         else:
@@ -225,11 +258,12 @@ class Lane:
         if not answer.body:
             return 0
         rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
-        if rejected or message:
-            said = self._public(message)[:200]
-            _diagnostics.warn(
-                f"partial_success {self._label}", "%s took a request but %d of it: %s", self._label, rejected, said
-            ) if rejected else _diagnostics.warn(f"warning {self._label}", "%s says: %s", self._label, said)
+        said = self._public(message)[:_MAX_SAID]
+        if rejected > 0:
+            text = "%s took a request and threw %d of its items away: %s"
+            _diagnostics.warn(f"partial_success {self._label}", text, self._label, rejected, said)
+        elif said:
+            _diagnostics.warn(f"says {self._label}", "%s says: %s", self._label, said)
         return max(rejected, 0)
 
     # --- refused ---
@@ -237,7 +271,7 @@ class Lane:
     def _refused(self, batch: _Batch, verdict: Verdict) -> None:
         if len(batch.items) > 1:
             if verdict.is_too_large:
-                self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
+                self._shrink(batch)
             self._batches.popleft()
             self._batches.extendleft(reversed(_halves(batch)))
             return
@@ -257,10 +291,16 @@ class Lane:
             if len(self._suspects) >= _REFUSALS_IN_A_ROW:
                 self.settle()
 
+    def _shrink(self, batch: _Batch) -> None:
+        self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
+
     def _put_stub(self, batch: _Batch) -> None:
         item = batch.items[0]
         batch.stubs += 1
-        batch.outgoing = [item._replace(body=stub(item.body, batch.reason, bare=batch.stubs > 1))]
+        try:
+            batch.outgoing = [item._replace(body=stub(item.body, batch.reason, bare=batch.stubs > 1))]
+        except NotEncodable:  # then it goes as it is once more, and no stub of it
+            batch.stubs = 2
 
     def _bury(self, batch: _Batch) -> None:
         for item in batch.items:
@@ -275,15 +315,17 @@ class Lane:
     # --- failed ---
 
     def _later(self, batch: _Batch, verdict: Verdict) -> None:
+        if verdict.is_too_large:
+            self._shrink(batch)
         if verdict.may_be_poison and self._keep:
             self._isolate(batch, verdict)
-        elif self._keep:
-            self._batches.rotate(-1)
         self._delay(batch, verdict, is_held=False)
 
     def _isolate(self, batch: _Batch, verdict: Verdict) -> None:
         """Find out whether one item makes the server fail: only while others are accepted, else it is an outage."""
         self._batches.popleft()
+        if not batch.failures and not batch.is_piece:
+            batch.accepted_before = self._accepted
         batch.failures += 1
         others_go = self._accepted > batch.accepted_before
         pieces = [batch]
@@ -293,7 +335,7 @@ class Lane:
                 for piece in pieces:
                     piece.failures = 0 if len(piece.items) == 1 else _FAILURES_UNTIL_SPLIT
                     piece.accepted_before = self._accepted
-        elif batch.failures >= _FAILURES_UNTIL_DEAD and others_go:
+        elif batch.failures >= _FAILURES_UNTIL_DEAD and others_go and verdict.is_answer:
             batch.reason = self._public(verdict.reason)
             if batch.items[0].signal == "traces" and not batch.stubs:
                 self._put_stub(batch)
@@ -362,8 +404,10 @@ _random = random.SystemRandom()
 
 
 def _secrets(endpoint: Endpoint) -> list[str]:
-    values = [value for _, value in endpoint.headers]
-    words = {word for value in values for word in (value, *value.split()) if len(word) >= 8}
+    """What no message may show, whoever says it; longest first."""
+    url, proxy = urlsplit(endpoint.url), urlsplit(endpoint.proxy or "")
+    values = [*(value for _, value in endpoint.headers), url.password, url.query, proxy.password]
+    words = {word for value in values if value for word in (value, *value.split()) if len(word) >= 4}
     return sorted(words, key=len, reverse=True)
 
 

@@ -17,6 +17,7 @@ from contextcompany._lane import MAX_REQUEST_BYTES, Lane, Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextvars import Token
 
     from contextcompany._settings import Endpoint, Signal
 
@@ -109,9 +110,7 @@ class Sender:
             )
             for signal, endpoint in endpoints.items()
         }
-        self._commands: SimpleQueue[Command] = (
-            SimpleQueue()
-        )  # `put` may be called from a finalizer in the midst of `get`
+        self._commands: SimpleQueue[Command] = SimpleQueue()  # a finalizer may `put` in the midst of a `get`
         self._flushes: list[_Flush] = []
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -162,6 +161,8 @@ class Sender:
             thread.join(max(0.0, deadline - self._clock()))
         for lane in self._lanes.values():
             lane.client.abort()
+            if self._thread is None:
+                lane.client.close()
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's connections. The sender is not used again."""
@@ -210,6 +211,7 @@ class Sender:
         """Do the thread's work in the caller's until `flush` is done."""
         if not self._starting.acquire(timeout=max(0.0, flush.deadline - self._clock())):
             return
+        self._thread = threading.current_thread()
         token = _untraced()
         until, self._until = self._until, min(self._until, flush.deadline)
         try:
@@ -218,6 +220,7 @@ class Sender:
         finally:
             self._until = until
             context.detach(token)
+            self._thread = None
             self._starting.release()
 
     def _turn(self) -> bool:
@@ -295,7 +298,7 @@ class Sender:
         waiting = self._flushes
         self._flushes = []
         for flush in waiting:
-            if any(lane.is_asked_to_wait and lane.retry_at < flush.deadline for lane in self._lanes.values()):
+            if any(lane.waits_for_its_server(flush.deadline) for lane in self._lanes.values()):
                 self._flushes.append(flush)
             else:
                 flush.done.set()
@@ -304,7 +307,7 @@ class Sender:
         return self._until - self._clock()
 
 
-def _untraced() -> object:
+def _untraced() -> Token[context.Context]:
     current = context.get_current()
     for key in _UNTRACED:
         current = context.set_value(key, True, current)

@@ -18,7 +18,7 @@ MAX_DELAY_S = 60.0
 
 _MAX_TEXT = 200
 
-Outcome = Literal["taken", "later", "held", "refused", "not compressed"]
+Outcome = Literal["taken", "later", "held", "refused", "not compressed", "stopped"]
 
 
 class Verdict(NamedTuple):
@@ -26,7 +26,7 @@ class Verdict(NamedTuple):
 
     outcome: Outcome
     """"taken": done. "later": again after a while. "held": again after a while, but somebody has to do something first.
-    "refused": not these items. "not compressed": again at once, uncompressed."""
+    "refused": not these items. "not compressed": again at once, uncompressed. "stopped": by ourselves."""
     reason: str = ""
     advice: str = ""
     retry_after: float | None = None
@@ -34,6 +34,7 @@ class Verdict(NamedTuple):
     is_too_large: bool = False
     may_be_poison: bool = False
     """It may be one item that the server fails at, rather than the server that fails."""
+    is_answer: bool = True
     is_absent: bool = False
     """Nothing listens there."""
 
@@ -76,7 +77,17 @@ def failure(error: NoAnswerError) -> Verdict:
         return Verdict("held", str(error), "check the URL, TCC_CERTIFICATE and this machine's certificates")
     if error.trouble == "proxy":
         return Verdict("held", str(error), "check TCC_PROXY")
-    return Verdict("later", str(error), is_absent=error.trouble == "refused")
+    if error.trouble == "closed":
+        return Verdict("stopped", str(error))
+    is_slow = error.trouble == "timed out" and error.was_connected
+    return Verdict(
+        "later",
+        str(error),
+        is_too_large=is_slow,  # for the line: what has no time to arrive whole arrives in parts
+        may_be_poison=is_slow or error.trouble == "broken",
+        is_answer=False,
+        is_absent=error.trouble == "refused",
+    )
 
 
 def _is_page(answer: Answer) -> bool:
