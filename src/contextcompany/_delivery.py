@@ -112,7 +112,7 @@ class Delivery:
 
     def __init__(self, default: Destination, plan: Plan) -> None:
         self.default = default
-        self.announce_absence = True
+        self._announces_absence = True
         self._plan = plan
         self._closed = False
         self._begin()
@@ -205,6 +205,12 @@ class Delivery:
         """What was delivered so far, what waits, and what nobody takes."""
         with self._counting:
             return Report(self._delivered, self._outbox.waiting() + self._queue.qsize(), self._dead)
+
+    def announce_absence(self, on: bool) -> None:
+        """Whether to say that nothing listens where runs go when nothing is configured."""
+        self._announces_absence = on
+        for route in list(self._routes.values()):
+            route.sender.announce_absence(on)
 
     def change(self, plan: Plan) -> None:
         """Keep things in another way from now on; what waits already goes on from where it is."""
@@ -364,9 +370,10 @@ class Delivery:
                 shelf,
                 {"traces": destination.endpoint("traces"), "logs": destination.endpoint("logs")},
                 label=label,
-                is_default=destination.is_default and self.announce_absence,
+                is_default=destination.is_default,
                 keep=self._plan.mode != "off",
             )
+            sender.announce_absence(self._announces_absence)
             route = self._routes[destination] = _Route(fingerprint, label, shelf, sender)
             self._look_around_at = 0.0
         return route
@@ -449,7 +456,7 @@ def _entry(what: ReadableSpan | ReadWriteLogRecord, signal: Signal, route: _Rout
         if signal == "traces":
             context = what.get_span_context()  # type: ignore[union-attr]  # a span
             trace_id, span_id = (0, 0) if context is None else (context.trace_id, context.span_id)
-            head, scope = envelope(what.resource, what.instrumentation_scope)
+            head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]  # spans have one
             body = encode_span(what)  # type: ignore[arg-type]  # a span
         else:
             trace_id, span_id = what.log_record.trace_id or 0, what.log_record.span_id or 0  # type: ignore[union-attr]  # a log record

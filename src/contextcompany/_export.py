@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import requests
 from opentelemetry.exporter.otlp.proto.http import Compression

@@ -90,7 +90,7 @@ def build(explicit: Mapping[str, object], environ: Mapping[str, str], previous: 
         delivery.change(_plan(settings, environ))
     else:
         delivery = Delivery(default, _plan(settings, environ))
-    delivery.announce_absence = not settings.console
+    delivery.announce_absence(not settings.console)
     _pricing.preload()
     _threads.patch(settings.propagate_threads)
     _diagnostics.LOGGER.debug("Sending to %r.", default)

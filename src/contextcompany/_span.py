@@ -178,7 +178,13 @@ class RecordedSpan(Span):
         return self._attributes
 
     def snapshot(
-        self, resource: Resource, scope: InstrumentationScope, name: str, status: Status, attributes: Attributes, end_ns: int | None
+        self,
+        resource: Resource,
+        scope: InstrumentationScope,
+        name: str,
+        status: Status,
+        attributes: Attributes,
+        end_ns: int | None,
     ) -> ReadableSpan:
         """It with what is known so far; without `end_ns`, as one that is open."""
         return ReadableSpan(
