@@ -241,7 +241,6 @@ def test_without_a_disk_it_waits_in_memory(make_outbox, directory, caplog):
 
 def test_memory_is_bounded(make_outbox, monkeypatch):
     """The oldest gives way, and is counted; so is what is left when the process ends."""
-    monkeypatch.setattr(_outbox, "_MAX_MEMORY", 5000)
     outbox = make_outbox(None)
     outbox._memory = _outbox.MemoryStore(5000)
     outbox.keep([entry(number, size=900) for number in range(20)])

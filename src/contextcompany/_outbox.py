@@ -658,13 +658,11 @@ class Outbox:
         self._strangers: dict[str, int] = {}
         self._disk_retry_at = 0.0
         self._lock = threading.RLock()
-        self.dead_letters = None if directory is None else DeadLetters(directory)
         if directory is not None and not _can_use_disk():
-            self._memory_only("this Python has no sqlite3 or no ctypes")
-        elif directory is None:
-            self._memory: MemoryStore | None = MemoryStore()
-        else:
-            self._memory = None
+            self._memory_only("this Python lacks sqlite3 or ctypes")
+            self._directory = None
+        self._memory: MemoryStore | None = None
+        self.dead_letters = None if self._directory is None else DeadLetters(self._directory)
 
     @property
     def is_on_disk(self) -> bool:
@@ -831,7 +829,7 @@ class Outbox:
 
 
 def _can_use_disk() -> bool:
-    return sqlite3 is not None and importlib.util.find_spec("_ctypes") is not None
+    return all(map(importlib.util.find_spec, ("_sqlite3", "_ctypes")))
 
 
 def _is_mine(path: Path) -> bool:
