@@ -26,7 +26,9 @@ GRACE_NS = 100_000_000
 HERE = Path(__file__).resolve().parent
 
 SETTLE = """
+import time
 tcc.configure()
+time.sleep(0.3)
 report = tcc.flush(30)
 assert report.waiting == 0, report
 """
