@@ -314,10 +314,11 @@ class DiskStore:
                     "SELECT NOT EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM open)"
                 ).fetchone()[0]
                 if is_empty and self.is_there():
-                    _unlink(self.path)  # while it is locked, so that nobody can have it
+                    # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
+                    # new file of this name makes it, and a journal of its own, as soon as the name is free.
+                    _unlink_journal(self.path)
+                    _unlink(self.path)
             self._connection.close()
-            if is_empty:
-                _unlink_journal(self.path)
 
     def quarantine(self) -> None:
         """Put a damaged file aside. What is in memory too can still be taken."""
