@@ -149,7 +149,7 @@ def _span(span: ReadableSpan) -> bytes:
         _KINDS.get(id(span.kind)) or _left_out(),
         _times(span.start_time, span.end_time),
     ]
-    _pairs(parts, b"\x4a", span.attributes)
+    _attributes(parts, b"\x4a", span.attributes)
     lost_events = lost_links = 0
     for event in span.events:
         lost_events += _put(parts, b"\x5a", _event, event)
@@ -168,7 +168,7 @@ def _span(span: ReadableSpan) -> bytes:
 
 def _event(event: Event) -> list[bytes]:
     parts = [_time(0x09, event.timestamp), _string(b"\x12", event.name)]
-    _pairs(parts, b"\x1a", event.attributes)
+    _attributes(parts, b"\x1a", event.attributes)
     parts.append(_count(b"\x20", event.dropped_attributes))
     return parts
 
@@ -180,7 +180,7 @@ def _link(link: Link) -> list[bytes]:
         b"\x12\x08" + context.span_id.to_bytes(8, "big"),
         _trace_state(b"\x1a", context.trace_state) if context.trace_state else b"",
     ]
-    _pairs(parts, b"\x22", link.attributes)
+    _attributes(parts, b"\x22", link.attributes)
     parts += (_count(b"\x28", link.dropped_attributes), b"\x35" + (_REMOTE if context.is_remote else _LOCAL)[2:])
     return parts
 
@@ -197,7 +197,7 @@ def _log(record: ReadableLogRecord) -> bytes:
         _varint(len(body)),
         body,
     ]
-    _pairs(parts, b"\x32", log.attributes)
+    _attributes(parts, b"\x32", log.attributes)
     parts += (
         _count(b"\x38", record.dropped_attributes),
         b"\x45" + _trace_flags(log.trace_flags),
@@ -212,7 +212,7 @@ def _log(record: ReadableLogRecord) -> bytes:
 
 def _resource(resource: Resource) -> bytes:
     parts: list[bytes] = []
-    _pairs(parts, b"\x0a", resource.attributes)
+    _attributes(parts, b"\x0a", resource.attributes)
     return _field(b"\x0a", b"".join(parts)) + _string(b"\x1a", resource.schema_url)
 
 
@@ -220,7 +220,7 @@ def _scope(scope: InstrumentationScope | None) -> bytes:
     if not scope:
         return b"\x0a\x00"
     parts = [_string(b"\x0a", scope.name), _string(b"\x12", scope.version)]
-    _pairs(parts, b"\x1a", scope.attributes)
+    _attributes(parts, b"\x1a", scope.attributes)
     return _field(b"\x0a", b"".join(parts)) + _string(b"\x1a", scope.schema_url)
 
 
@@ -238,8 +238,8 @@ def _put(parts: list[bytes], tag: bytes, encode: Any, member: object) -> int:
 # --- attributes ------------------------------------------------------------------------------------------------------
 
 
-def _pairs(parts: list[bytes], tag: bytes, attributes: Any, depth: int = 0) -> None:
-    """Put attributes, each a `KeyValue` behind `tag`. What is short is put together from tables."""
+def _attributes(parts: list[bytes], tag: bytes, attributes: Any) -> None:
+    """Put attributes, each a `KeyValue` behind `tag`."""
     items: Iterable[tuple[Any, Any]]
     try:
         if not attributes:
@@ -248,6 +248,19 @@ def _pairs(parts: list[bytes], tag: bytes, attributes: Any, depth: int = 0) -> N
         items = copied.items() if type(copied) is dict else _items(attributes)
     except Exception:  # noqa: BLE001 - not every mapping has `copy`
         items = _items(attributes)
+    _pairs(parts, tag, items, 0)
+
+
+def _items(attributes: Any) -> list[tuple[Any, Any]]:
+    try:
+        return [(key, value) for key, value in attributes.items()]
+    except Exception:  # noqa: BLE001 - the mapping's own code may raise anything
+        _replaced()
+        return []
+
+
+def _pairs(parts: list[bytes], tag: bytes, items: Iterable[tuple[Any, Any]], depth: int) -> None:
+    # What is short is put together from tables; long text is copied once, when the parts are joined.
     for key, value in items:
         try:
             head = _heads.get(key) or _head(key)
@@ -268,14 +281,6 @@ def _pairs(parts: list[bytes], tag: bytes, attributes: Any, depth: int = 0) -> N
             head, data = _head(key), _as_string(value)
         stem = _varint(len(data))
         parts += (tag, _varint(len(head) + len(stem) + len(data)), head, stem, data)
-
-
-def _items(attributes: Any) -> list[tuple[Any, Any]]:
-    try:
-        return [(key, value) for key, value in attributes.items()]
-    except Exception:  # noqa: BLE001 - the mapping's own code may raise anything
-        _replaced()
-        return []
 
 
 _heads: dict[str, bytes] = {}
@@ -357,7 +362,8 @@ def _mapping_fields(values: Any, depth: int) -> bytes:
     if depth > _MAX_DEPTH:
         raise _TooDeep
     parts: list[bytes] = []
-    _pairs(parts, b"\x0a", values, depth)
+    items = values.copy().items() if type(values) is dict else list(values.items())
+    _pairs(parts, b"\x0a", items, depth)
     return _field(b"\x32", b"".join(parts))
 
 
@@ -607,7 +613,7 @@ def stub(body: bytes, reason: str, *, bare: bool = False) -> bytes:
     else:
         _keep(span, kept, without=why)
     parts = [kept.SerializeToString()]
-    _pairs(parts, b"\x4a", why)
+    _attributes(parts, b"\x4a", why)
     return _field(b"\x12", b"".join(parts))
 
 
@@ -645,7 +651,7 @@ def close_snapshot(body: bytes, end_ns: int) -> bytes:
     span.end_time_unix_nano = max(span.start_time_unix_nano, end_ns)
     span.status.code = span.status.STATUS_CODE_ERROR
     parts = [span.SerializeToString()]
-    _pairs(parts, b"\x4a", told)
+    _attributes(parts, b"\x4a", told)
     return _field(b"\x12", b"".join(parts))
 
 
