@@ -14,9 +14,10 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.exporter.otlp.proto.common._log_encoder import encode_logs
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
 )
 from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk.resources import Resource
@@ -25,12 +26,17 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from contextcompany import _encoding
 from contextcompany._diagnostics import counts
 from contextcompany._encoding import (
+    NotEncodable,
+    close_snapshot,
     encode_log,
     encode_span,
     envelope,
+    partial_success,
     request,
+    stub,
 )
 from contextcompany._outbox import Item
 
@@ -389,3 +395,427 @@ def test_bad_value_costs_itself(place, value, expected):
 
     assert made == {"bad": expected, "good": "kept"}
     assert counts() == {"bad_value": 1}
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner], lambda inner: [{"a": inner}]])
+@pytest.mark.parametrize("place", PLACES)
+def test_depth(place, wrap):
+    """What receivers can read stays a structure; beyond that it is JSON text, however deep."""
+    per_level = 2 if type(wrap(0)) is list and type(wrap(0)[0]) is dict else 1
+    for levels in (0, 1, 23, 24, 25, 49, 50, 100, 200):
+        value = nested(levels, wrap=wrap)
+        made = place(value)["bad"]
+        if levels * per_level <= 24:
+            assert made == value
+        else:
+            assert isinstance(made, str)
+            assert made.count('"x') == 1 or made.count('\\"x') == 1
+
+
+@pytest.mark.parametrize(("key", "expected"), [("\ud800", "\ufffd"), (None, "None"), (7, "7"), (Unprintable(), None)])
+def test_keys(key, expected):
+    """A key that is no text becomes text."""
+    made = read(sent_span(span(attributes={key: 1, "good": "kept"})).attributes)
+
+    assert made == {expected or "<unprintable Unprintable>": 1, "good": "kept"}
+
+
+NAMES = [
+    ("a\ud800", "a\ufffd", 1),
+    (7, "7", 1),
+    (b"bytes\xff", "bytes\ufffd", 1),
+    (Unprintable(), "<unprintable Unprintable>", 1),
+    (None, "", 0),
+    (Text("text"), "text", 0),
+]
+NAMED = {
+    "span": lambda name: sent_span(span(name)).name,
+    "event": lambda name: sent_span(span(events=[Event(name)])).events[0].name,
+    "status": lambda name: (
+        sent_span(span(status=SimpleNamespace(status_code=StatusCode.ERROR, description=name))).status.message
+    ),
+    "scope": lambda name: sent(span(instrumentation_scope=InstrumentationScope(name))).resource_spans[0].scope_spans[0].scope.name,
+    "version": lambda name: sent(span(instrumentation_scope=InstrumentationScope("s", name))).resource_spans[0].scope_spans[0].scope.version,
+    "schema": lambda name: sent(span(instrumentation_scope=InstrumentationScope("s", "", name))).resource_spans[0].scope_spans[0].schema_url,
+    "resource": lambda name: sent(span(resource=SimpleNamespace(attributes=None, schema_url=name))).resource_spans[0].schema_url,
+    "severity": lambda name: sent_log(log(severity_text=name)).severity_text,
+    "log event": lambda name: sent_log(log(event_name=name)).event_name,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("where", NAMED.values(), ids=NAMED)
+@pytest.mark.parametrize(("name", "expected", "count"), NAMES, ids=[repr(type(row[0])) for row in NAMES])
+def test_names_that_are_no_text(where, name, expected, count):
+    """They become text."""
+    assert where(name) == expected
+    assert counts().get("bad_value", 0) == count
+
+
+NOON = dt.datetime(2026, 11, 21, 12, tzinfo=dt.timezone.utc)
+TIMES_REPLACED = [
+    (NOON, 1_795_262_400_000_000_000),
+    (1_795_262_400.25, 1_795_262_400_250_000_000),
+    (1.7952624e18, 1_795_262_400_000_000_000),
+    (-1, 0),
+    (-1.5, 0),
+    (2**64, 0),
+    (math.nan, 0),
+    (math.inf, 0),
+    ("2026-11-21", 0),
+    (Unprintable(), 0),
+]
+
+
+@pytest.mark.parametrize(("time", "expected"), TIMES_REPLACED)
+def test_times_that_are_none(time, expected):
+    """Seconds and dates become nanoseconds; a span that has no valid time takes its other one."""
+    begun, ended = (sent_span(span(**{field: time})) for field in ("start_time", "end_time"))
+    event = SimpleNamespace(name="e", timestamp=time, attributes={}, dropped_attributes=0)
+    (held,) = sent_span(span(events=[event])).events
+    record = sent_log(log(timestamp=time))
+
+    assert (begun.start_time_unix_nano, begun.end_time_unix_nano) == (expected or END, END)
+    assert (ended.start_time_unix_nano, ended.end_time_unix_nano) == (START, expected or START)
+    assert (held.name, held.time_unix_nano) == ("e", expected)
+    assert (record.time_unix_nano, record.observed_time_unix_nano) == (expected, END)
+    assert counts() == {"bad_value": 4}
+
+
+def test_no_valid_time_at_all():
+    """Then it is not known."""
+    told = sent_span(span(start_time="x", end_time="y"))
+
+    assert (told.start_time_unix_nano, told.end_time_unix_nano) == (0, 0)
+
+
+def broken_context(**given):
+    return SimpleNamespace(**{"trace_id": 1, "span_id": 2, "is_remote": False, "trace_state": None, **given})
+
+
+@pytest.mark.parametrize(
+    "context",
+    [broken_context(trace_id=2**128), broken_context(span_id=-1), broken_context(trace_id="1"), None],
+    ids=["large", "negative", "text", "none"],
+)
+def test_links_to_nowhere(context):
+    """A link whose ids do not fit is left out, which the span says; its neighbours stay."""
+    links = [Link(CONTEXT), SimpleNamespace(context=context, attributes={"a": 1}, dropped_attributes=0), Link(CONTEXT)]
+
+    told = sent_span(span(links=links, events=[Event("kept"), None]))
+
+    assert (len(told.links), told.dropped_links_count) == (2, 1)
+    assert ([event.name for event in told.events], told.dropped_events_count) == (["kept"], 1)
+    assert counts() == {"bad_value": 2}
+
+
+def test_odd_fields_cost_themselves():
+    """A parent, kind, status, trace state or count that is none is left out."""
+    context = broken_context(trace_state={"a": Unprintable()})
+    made = span(context=context, parent=broken_context(span_id=2**64), kind="client", status="ok", attributes={"a": 1})
+
+    told = sent_span(made)
+
+    assert told == type(told)(
+        trace_id=(1).to_bytes(16, "big"),
+        span_id=(2).to_bytes(8, "big"),
+        name="work",
+        start_time_unix_nano=START,
+        end_time_unix_nano=END,
+        attributes=told.attributes,
+        status=told.status,
+        flags=0x100,
+    )
+    assert told.status.ByteSize() == 0
+    assert read(told.attributes) == {"a": 1}
+    assert counts() == {"bad_value": 4}
+
+
+def test_odd_fields_of_logs_cost_themselves():
+    """Ids, flags and a severity that are none are left out."""
+    made = log(body="kept", severity_number=SimpleNamespace(value="high"))
+    made.log_record.trace_id, made.log_record.span_id, made.log_record.trace_flags = 2**128, "1", "x"
+
+    told = sent_log(made)
+
+    assert (told.trace_id, told.span_id, told.flags, told.severity_number) == (b"", b"", 0, 0)
+    assert told.body.string_value == "kept"
+    assert counts() == {"bad_value": 3}
+
+
+def test_broken_attributes_cost_themselves():
+    """A mapping whose own code raises is left out."""
+    told = sent_span(span(attributes=Unreadable(a=1), events=[Event("kept", Unreadable(a=1))]))
+
+    assert (told.name, len(told.attributes), len(told.events)) == ("work", 0, 1)
+
+
+@pytest.mark.parametrize("trace_id", [-1, 2**128, "1", None])
+def test_spans_without_ids(trace_id):
+    """Nothing can be sent of them, and that is the only thing that is raised."""
+    with pytest.raises(NotEncodable):
+        encode_span(span(context=broken_context(trace_id=trace_id)))
+
+
+@pytest.mark.parametrize("made", [None, object(), Unprintable(), SimpleNamespace(log_record=None)])
+def test_what_is_no_span(made):
+    """Nothing else is raised whatever it is."""
+    with pytest.raises(NotEncodable):
+        encode_span(made)
+    with pytest.raises(NotEncodable):
+        encode_log(made)
+
+
+def test_opentelemetry_s_encoder_is_the_second_one(monkeypatch):
+    """A fault of ours costs time."""
+    made, record = span(attributes={"a": 1}), log(body="b")
+    expected = encode_span(made), encode_log(record)
+
+    def broken(_):
+        raise RuntimeError
+
+    monkeypatch.setattr(_encoding, "_span", broken)
+    monkeypatch.setattr(_encoding, "_log", broken)
+
+    assert sent(made) == encode_spans([made])
+    assert sent_logs(record) == encode_logs([record])
+    assert len(encode_span(made)) == len(expected[0])
+
+
+def test_what_was_replaced_is_said_without_it(caplog):
+    """Once, and never what it was."""
+    encode_span(span(attributes={"password": "hunter2 \ud800", "large": 2**70}))
+
+    assert counts() == {"bad_value": 2}
+    assert [record.getMessage() for record in caplog.records] == [
+        "A value that OTLP cannot carry was replaced; all else is sent."
+    ]
+
+
+def test_caches_are_bounded():
+    """Keys and resources of programs that make them up do not fill the memory."""
+    for number in range(5000):
+        encode_span(span(attributes={f"key {number}": 1, "k" * 300 + str(number): 1}))
+        envelope(Resource({"n": number}), SCOPE)
+
+    assert len(_encoding._heads) <= 2048
+    assert max(map(len, _encoding._heads)) < 300
+    assert len(_encoding._envelopes) <= 64
+
+
+# --- requests --------------------------------------------------------------------------------------------------------
+
+
+def test_neighbours_share_their_envelope():
+    """One entry for a resource, one in it for a scope, as long as items follow each other; the order stays."""
+    other_scope, other_resource = InstrumentationScope("other"), Resource({"service.name": "other"})
+    made = [
+        span("1"),
+        span("2"),
+        span("3", instrumentation_scope=other_scope),
+        span("4", resource=other_resource),
+        span("5", resource=other_resource, instrumentation_scope=None),
+        span("6"),
+    ]
+
+    told = [
+        [read(of_resource.resource.attributes)["service.name"], scope.scope.name, [each.name for each in scope.spans]]
+        for of_resource in sent(*made).resource_spans
+        for scope in of_resource.scope_spans
+    ]
+
+    assert told == [
+        ["shop", "tests", ["1", "2"]],
+        ["shop", "other", ["3"]],
+        ["other", "tests", ["4"]],
+        ["other", "", ["5"]],
+        ["shop", "tests", ["6"]],
+    ]
+    assert len(sent(*made).resource_spans) == 3
+
+
+def test_requests_of_logs():
+    """Likewise."""
+    records = [log(body="1"), log(body="2"), log(body="3", scope=None)]
+
+    assert sent_logs(*records) == encode_logs(records)
+
+
+def test_requests_of_equal_envelopes():
+    """Bytes that are equal are one envelope, whichever process they come from."""
+    first = item(span("1"))
+    second = first._replace(head=bytes(bytearray(first.head)), scope=bytes(bytearray(first.scope)))
+
+    assert len(ExportTraceServiceRequest.FromString(request([first, second])).resource_spans[0].scope_spans) == 1
+
+
+def test_empty_request():
+    """Nothing is a request too."""
+    assert request([]) == b""
+
+
+# --- stubs -----------------------------------------------------------------------------------------------------------
+
+LARGE = {
+    "run": "r-1",
+    "tokens": 812,
+    "cost": 0.25,
+    "complete": True,
+    "text": "x" * 256,
+    "long": "x" * 257,
+    "wide": "ä" * 129,
+    "list": ["a"],
+    "mapping": {"a": 1},
+    "bytes": b"a",
+    "k" * 300: 1,
+}
+
+
+def decoded(body):
+    return ExportTraceServiceRequest.FromString(
+        request([Item(None, "traces", *envelope(RESOURCE, SCOPE), body)])
+    ).resource_spans[0].scope_spans[0].spans[0]  # fmt: skip
+
+
+def large_span():
+    return span(
+        "n" * 300,
+        context=SpanContext(1, 2, False, TraceFlags(1), TraceState([("a", "1")])),
+        parent=SpanContext(1, 3, True),
+        kind=SpanKind.CLIENT,
+        attributes=LARGE,
+        events=[Event("event", {"body": "x" * 1000})],
+        links=[Link(CONTEXT)],
+        status=Status(StatusCode.ERROR, "s" * 300),
+    )
+
+
+def test_stub():
+    """It keeps who it is, its times, its status and what is short; it says what happened to the rest."""
+    body = encode_span(large_span())
+    whole, told = decoded(body), decoded(stub(body, "413 Content Too Large"))
+
+    for field in ("trace_id", "span_id", "parent_span_id", "kind", "flags", "trace_state"):
+        assert getattr(told, field) == getattr(whole, field)
+    assert (told.start_time_unix_nano, told.end_time_unix_nano) == (START, END)
+    assert (told.name, told.status.code, told.status.message) == ("n" * 256, 2, "s" * 256)
+    assert read(told.attributes) == {
+        "run": "r-1",
+        "tokens": 812,
+        "cost": 0.25,
+        "complete": True,
+        "text": "x" * 256,
+        "tcc.undeliverable_reason": "413 Content Too Large",
+        "tcc.undeliverable_size": len(body),
+    }
+    assert (told.dropped_attributes_count, told.dropped_events_count, told.dropped_links_count) == (6, 1, 1)
+
+
+def test_bare_stub():
+    """It has the ids and the times, and nothing else that was on the span."""
+    told = decoded(stub(encode_span(large_span()), "400", bare=True))
+
+    assert told == type(told)(
+        trace_id=(1).to_bytes(16, "big"),
+        span_id=(2).to_bytes(8, "big"),
+        parent_span_id=(3).to_bytes(8, "big"),
+        name="undeliverable",
+        start_time_unix_nano=START,
+        end_time_unix_nano=END,
+        attributes=told.attributes,
+    )
+    assert read(told.attributes) == {"tcc.undeliverable_reason": "400"}
+
+
+def test_stub_of_a_stub():
+    """It says the latest reason, once."""
+    body = stub(encode_span(span(attributes={"a": 1})), "413")
+
+    assert read(decoded(stub(body, "400")).attributes) == {
+        "a": 1,
+        "tcc.undeliverable_reason": "400",
+        "tcc.undeliverable_size": len(body),
+    }
+
+
+def test_stubs_are_small():
+    """Whatever the span was, and whatever the reason."""
+    attributes = {f"{number} {'k' * 200}": "x" * 256 for number in range(1000)}
+
+    body = stub(encode_span(span(attributes=attributes, name="x" * 10**6)), "\ud800" * 10**6)
+
+    assert len(body) < 100_000
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xff", b"<html>", b"\x12\x05ab"])
+def test_stub_of_no_span(body):
+    """There is none."""
+    with pytest.raises(NotEncodable):
+        stub(body, "400")
+    with pytest.raises(NotEncodable):
+        close_snapshot(body, END)
+
+
+# --- snapshots -------------------------------------------------------------------------------------------------------
+
+
+def test_closed_snapshot():
+    """It ends as an error, marked incomplete, with all that it had."""
+    attributes = {"kept": "x" * 1000, "tcc.status.code": 0}
+    body = encode_span(span(end_time=None, attributes=attributes, events=[Event("kept")], status=Status()))
+
+    told = decoded(close_snapshot(body, END))
+
+    assert (told.name, told.start_time_unix_nano, told.end_time_unix_nano) == ("work", START, END)
+    assert told.status.code == 2
+    assert read(told.attributes) == {
+        "kept": "x" * 1000,
+        "tcc.status.code": 2,
+        "error.type": "_OTHER",
+        "tcc.incomplete": True,
+        "tcc.incomplete_reason": "process_died",
+    }
+    assert [event.name for event in told.events] == ["kept"]
+
+
+def test_snapshots_do_not_end_before_they_start():
+    """Whatever the clock says."""
+    told = decoded(close_snapshot(encode_span(span(end_time=None)), 5))
+
+    assert told.end_time_unix_nano == START
+
+
+# --- responses -------------------------------------------------------------------------------------------------------
+
+SPANS_REJECTED = {"rejected_spans": 3, "error_message": "too old"}
+LOGS_REJECTED = {"rejected_log_records": 3, "error_message": "too old"}
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "expected"),
+    [
+        (b"", PROTOBUF, (0, "")),
+        (b"\x0a\x00", PROTOBUF, (0, "")),
+        (ExportTraceServiceResponse(partial_success=SPANS_REJECTED).SerializeToString(), PROTOBUF, (3, "too old")),
+        (ExportLogsServiceResponse(partial_success=LOGS_REJECTED).SerializeToString(), PROTOBUF, (3, "too old")),
+        (
+            ExportTraceServiceResponse(partial_success={"error_message": "slow down"}).SerializeToString(),
+            PROTOBUF,
+            (0, "slow down"),
+        ),
+        (ExportTraceServiceResponse(partial_success={"rejected_spans": -3}).SerializeToString(), PROTOBUF, (0, "")),
+        (b"\xff\xff", PROTOBUF, (0, "")),
+        (b"{}", JSON, (0, "")),
+        (b'{"partialSuccess": {}}', JSON, (0, "")),
+        (b'{"partialSuccess": {"rejectedSpans": "3", "errorMessage": "too old"}}', JSON, (3, "too old")),
+        (b'{"partialSuccess": {"rejectedLogRecords": 3}}', f"{JSON}; charset=utf-8", (3, "")),
+        (b'{"partialSuccess": {"rejectedSpans": "many"}}', JSON, (0, "")),
+        (b'{"partialSuccess": 3}', JSON, (0, "")),
+        (b"[" * 100_000, JSON, (0, "")),
+        (b"<html>Please log in.</html>", "text/html", (0, "")),
+        (b"", "", (0, "")),
+    ],
+)  # fmt: skip
+def test_partial_success(body, content_type, expected):
+    """How many were rejected and why, if the response can be read and says so."""
+    assert partial_success(body, content_type) == expected

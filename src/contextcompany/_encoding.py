@@ -607,7 +607,7 @@ def stub(body: bytes, reason: str, *, bare: bool = False) -> bytes:
         start_time_unix_nano=span.start_time_unix_nano,
         end_time_unix_nano=span.end_time_unix_nano,
     )
-    why = _mapping.undeliverable_attributes(reason, None if bare else len(body))
+    why = _mapping.undeliverable_attributes(reason[:_SHORT_TEXT], None if bare else len(body))
     if bare:
         kept.name = _mapping.UNDELIVERABLE_NAME
     else:
