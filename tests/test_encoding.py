@@ -428,19 +428,31 @@ NAMES = [
     (None, "", 0),
     (Text("text"), "text", 0),
 ]
+
+
+def group(**given):
+    return sent(span(**given)).resource_spans[0]
+
+
+def scoped(*given):
+    return group(instrumentation_scope=InstrumentationScope(*given)).scope_spans[0]
+
+
+def ended_with(description):
+    return sent_span(span(status=SimpleNamespace(status_code=StatusCode.ERROR, description=description))).status
+
+
 NAMED = {
     "span": lambda name: sent_span(span(name)).name,
     "event": lambda name: sent_span(span(events=[Event(name)])).events[0].name,
-    "status": lambda name: (
-        sent_span(span(status=SimpleNamespace(status_code=StatusCode.ERROR, description=name))).status.message
-    ),
-    "scope": lambda name: sent(span(instrumentation_scope=InstrumentationScope(name))).resource_spans[0].scope_spans[0].scope.name,
-    "version": lambda name: sent(span(instrumentation_scope=InstrumentationScope("s", name))).resource_spans[0].scope_spans[0].scope.version,
-    "schema": lambda name: sent(span(instrumentation_scope=InstrumentationScope("s", "", name))).resource_spans[0].scope_spans[0].schema_url,
-    "resource": lambda name: sent(span(resource=SimpleNamespace(attributes=None, schema_url=name))).resource_spans[0].schema_url,
+    "status": lambda name: ended_with(name).message,
+    "scope": lambda name: scoped(name).scope.name,
+    "version": lambda name: scoped("s", name).scope.version,
+    "schema": lambda name: scoped("s", "", name).schema_url,
+    "resource": lambda name: group(resource=SimpleNamespace(attributes=None, schema_url=name)).schema_url,
     "severity": lambda name: sent_log(log(severity_text=name)).severity_text,
     "log event": lambda name: sent_log(log(event_name=name)).event_name,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("where", NAMED.values(), ids=NAMED)
@@ -671,9 +683,8 @@ LARGE = {
 
 
 def decoded(body):
-    return ExportTraceServiceRequest.FromString(
-        request([Item(None, "traces", *envelope(RESOURCE, SCOPE), body)])
-    ).resource_spans[0].scope_spans[0].spans[0]  # fmt: skip
+    told = ExportTraceServiceRequest.FromString(request([Item(None, "traces", *envelope(RESOURCE, SCOPE), body)]))
+    return told.resource_spans[0].scope_spans[0].spans[0]
 
 
 def large_span():
@@ -815,7 +826,7 @@ PROTOBUF, JSON = "application/x-protobuf", "application/json"
         (b"<html>Please log in.</html>", "text/html", (0, "")),
         (b"", "", (0, "")),
     ],
-)  # fmt: skip
+)
 def test_partial_success(body, content_type, expected):
     """How many were rejected and why, if the response can be read and says so."""
     assert partial_success(body, content_type) == expected
