@@ -603,6 +603,15 @@ def test_what_was_replaced_is_said_without_it(caplog):
     ]
 
 
+def test_envelopes_of_nothing():
+    """What is no resource and no scope leaves the items as they are."""
+    body = encode_span(span())
+    told = ExportTraceServiceRequest.FromString(request([Item(None, "traces", *envelope(None, object()), body)]))
+
+    assert told.resource_spans[0].scope_spans[0].spans[0].name == "work"
+    assert counts() == {"bad_value": 2}
+
+
 def test_caches_are_bounded():
     """Keys and resources of programs that make them up do not fill the memory."""
     for number in range(5000):
@@ -755,6 +764,17 @@ def test_stubs_are_small():
     body = stub(encode_span(span(attributes=attributes, name="x" * 10**6)), "\ud800" * 10**6)
 
     assert len(body) < 100_000
+
+
+def test_stubs_keep_what_identifies_them():
+    """Of more short attributes than it has room for, those in the middle are left out."""
+    attributes = {"run": "r-1", **{f"key {number}": number for number in range(1000)}, "cost": 0.25}
+
+    told = decoded(stub(encode_span(span(attributes=attributes)), "413"))
+
+    assert {"run", "cost"} < read(told.attributes).keys()
+    assert len(told.attributes) == 130
+    assert told.dropped_attributes_count == 1002 - 128
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xff", b"<html>", b"\x12\x05ab"])

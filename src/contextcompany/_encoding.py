@@ -23,7 +23,7 @@ from contextcompany import _diagnostics, _mapping
 from contextcompany._content import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from opentelemetry.sdk._logs import ReadableLogRecord
@@ -103,7 +103,7 @@ def envelope(resource: Resource, scope: InstrumentationScope | None) -> tuple[by
     known = _envelopes.get(identity)
     if known is not None:
         return known[2:]
-    head, about = _resource(resource), _scope(scope)
+    head, about = _around(_resource, resource), _around(_scope, scope)
     if len(_envelopes) >= _MAX_ENVELOPES:
         _envelopes.clear()
     _envelopes[identity] = resource, scope, head, about
@@ -210,6 +210,14 @@ def _log(record: ReadableLogRecord) -> bytes:
     return b"".join(parts)
 
 
+def _around(encode: Callable[[Any], bytes], described: object) -> bytes:
+    try:
+        return encode(described)
+    except Exception:  # noqa: BLE001 - no resource or scope at all
+        _replaced()
+        return _NOTHING
+
+
 def _resource(resource: Resource) -> bytes:
     parts: list[bytes] = []
     _attributes(parts, b"\x0a", resource.attributes)
@@ -218,13 +226,13 @@ def _resource(resource: Resource) -> bytes:
 
 def _scope(scope: InstrumentationScope | None) -> bytes:
     if not scope:
-        return b"\x0a\x00"
+        return _NOTHING
     parts = [_string(b"\x0a", scope.name), _string(b"\x12", scope.version)]
     _attributes(parts, b"\x1a", scope.attributes)
     return _field(b"\x0a", b"".join(parts)) + _string(b"\x1a", scope.schema_url)
 
 
-def _put(parts: list[bytes], tag: bytes, encode: Any, member: object) -> int:
+def _put(parts: list[bytes], tag: bytes, encode: Callable[[Any], list[bytes]], member: object) -> int:
     """Put an event or a link with the others; 1 if it had to be left out."""
     try:
         encoded = encode(member)
@@ -270,9 +278,9 @@ def _pairs(parts: list[bytes], tag: bytes, items: Iterable[tuple[Any, Any]], dep
                 except UnicodeEncodeError:
                     data = _text(value)
                 length = len(data)
-                stem = _STEMS[length] if length < _SHORT else _stem(length)
+                stem = _STEMS[length] if length < _TABLE else _stem(length)
                 size = len(head) + len(stem) + length
-                parts += (tag, _LENGTHS[size] if size < _SHORT else _varint(size), head, stem, data)
+                parts += (tag, _LENGTHS[size] if size < _TABLE else _varint(size), head, stem, data)
                 continue
             data = _any(value, depth)
         except Exception:
@@ -345,7 +353,7 @@ def _any_other(value: Any, depth: int) -> bytes:
 
 
 def _int(value: int) -> bytes:
-    if 0 <= value < _SHORT:
+    if 0 <= value < _TABLE:
         return _INTS[value]
     if -(2**63) <= value < 2**63:
         return b"\x18" + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
@@ -419,7 +427,7 @@ def _field(tag: bytes, data: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    if value < _SHORT:
+    if value < _TABLE:
         return _LENGTHS[value]
     if value < 0x4000:
         return bytes((value & 0x7F | 0x80, value >> 7))
@@ -494,7 +502,7 @@ def _count(tag: bytes, dropped: Any, more: int = 0) -> bytes:
     if dropped == 0 and not more:
         return b""
     known = dropped if type(dropped) is int and dropped > 0 else 0
-    return tag + _varint(min(known + more, 2**32 - 1))
+    return tag + _varint(_sum(known, more))
 
 
 def _parent(context: SpanContext | None) -> tuple[bytes, bytes]:
@@ -554,18 +562,21 @@ def _log_id(tag: bytes, value: Any, size: int) -> bytes:
         return _left_out()
 
 
-_SHORT = 512
+_TABLE = 512
 """Lengths and numbers below this are looked up."""
-_LENGTHS = tuple(_long_varint(value) for value in range(_SHORT))
-_STEMS = tuple(_stem(length) if length < _SHORT else b"" for length in range(_SHORT))
+_LENGTHS = tuple(_long_varint(value) for value in range(_TABLE))
+_STEMS = tuple(map(_stem, range(_TABLE)))
 _INTS = tuple(b"\x18" + length for length in _LENGTHS)
 _DOUBLE = struct.Struct("<Bd").pack
 _TIME = struct.Struct("<BQ").pack
 _BOTH_TIMES = struct.Struct("<BQBQ").pack
 _MAX_SEVERITY = 24
+_MAX_COUNT = 2**32 - 1
 # By identity, as enums hash slowly.
 _KINDS = {id(kind): b"\x30" + _LENGTHS[kind.value + 1] for kind in SpanKind}
 _STATUSES = {id(code): b"\x18" + _LENGTHS[code.value] if code.value else b"" for code in StatusCode}
+_NOTHING = b"\x0a\x00"
+"""The first field of a message, itself a message, and empty."""
 _LOCAL, _REMOTE = b"\x85\x01\x00\x01\x00\x00", b"\x85\x01\x00\x03\x00\x00"
 """The flags: whether the parent is in another process, and that this is known."""
 
@@ -625,10 +636,17 @@ def _keep(span: Span, kept: Span, without: Mapping[str, object]) -> None:
     kept.status.code = span.status.code
     kept.status.message = span.status.message[:_SHORT_TEXT]
     short = [pair for pair in span.attributes if pair.key not in without and _is_short(pair)]
-    kept.attributes.extend(short[-_MAX_STUB_ATTRIBUTES:])
-    kept.dropped_attributes_count = span.dropped_attributes_count + len(span.attributes) - len(kept.attributes)
-    kept.dropped_events_count = span.dropped_events_count + len(span.events)
-    kept.dropped_links_count = span.dropped_links_count + len(span.links)
+    if len(short) > _MAX_STUB_ATTRIBUTES:  # the ids stand at the front of spans of ours, what was measured at the end
+        half = _MAX_STUB_ATTRIBUTES // 2
+        short[half:-half] = []
+    kept.attributes.extend(short)
+    kept.dropped_attributes_count = _sum(span.dropped_attributes_count, len(span.attributes) - len(short))
+    kept.dropped_events_count = _sum(span.dropped_events_count, len(span.events))
+    kept.dropped_links_count = _sum(span.dropped_links_count, len(span.links))
+
+
+def _sum(dropped: int, more: int) -> int:
+    return min(dropped + more, _MAX_COUNT)
 
 
 def _is_short(pair: Any) -> bool:
@@ -671,7 +689,7 @@ def partial_success(body: bytes, content_type: str) -> tuple[int, str]:
 
     (0, "") if it does not say, or cannot be read.
     """
-    if not body:
+    if body in (b"", _NOTHING):  # what most answer
         return 0, ""
     kind = content_type.partition(";")[0].strip().lower()
     try:
