@@ -290,7 +290,7 @@ class Unprintable:
     def __str__(self):
         raise RuntimeError
 
-    __repr__ = __iter__ = __str__
+    __iter__ = __str__
 
 
 class Unreadable(UserDict):
@@ -397,29 +397,6 @@ def test_bad_value_costs_itself(place, value, expected):
     assert counts() == {"bad_value": 1}
 
 
-@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner], lambda inner: [{"a": inner}]])
-@pytest.mark.parametrize("place", PLACES)
-def test_depth(place, wrap):
-    """What receivers can read stays a structure; beyond that it is JSON text, however deep."""
-    per_level = 2 if type(wrap(0)) is list and type(wrap(0)[0]) is dict else 1
-    for levels in (0, 1, 23, 24, 25, 49, 50, 100, 200):
-        value = nested(levels, wrap=wrap)
-        made = place(value)["bad"]
-        if levels * per_level <= 24:
-            assert made == value
-        else:
-            assert isinstance(made, str)
-            assert made.count('"x') == 1 or made.count('\\"x') == 1
-
-
-@pytest.mark.parametrize(("key", "expected"), [("\ud800", "\ufffd"), (None, "None"), (7, "7"), (Unprintable(), None)])
-def test_keys(key, expected):
-    """A key that is no text becomes text."""
-    made = read(sent_span(span(attributes={key: 1, "good": "kept"})).attributes)
-
-    assert made == {expected or "<unprintable Unprintable>": 1, "good": "kept"}
-
-
 NAMES = [
     ("a\ud800", "a\ufffd", 1),
     (7, "7", 1),
@@ -453,6 +430,55 @@ NAMED = {
     "severity": lambda name: sent_log(log(severity_text=name)).severity_text,
     "log event": lambda name: sent_log(log(event_name=name)).event_name,
 }
+
+
+ODD = (
+    SCALARS
+    | st.text(st.characters(exclude_categories=()), max_size=5)
+    | st.integers()
+    | st.sampled_from([Unprintable(), Unreadable(a=1), UnreadableList([1]), circular(), circular_twice(), object, {1}])
+)
+ANYTHING = st.recursive(
+    ODD, lambda inner: st.lists(inner) | st.dictionaries(st.none() | st.text(st.characters()), inner), max_leaves=10
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(ANYTHING)
+def test_anything_can_be_sent(value):
+    """It arrives as something, and what is around it as it is."""
+    for place in PLACES:
+        assert place(value)["good"] == "kept"
+    for name in NAMED.values():
+        assert isinstance(name(value), str)
+    made = span(start_time=value, end_time=value, kind=value, status=value, parent=value, attributes={"good": "kept"})
+    assert read(sent_span(made).attributes) == {"good": "kept"}
+    made = log(body="kept", timestamp=value, observed_timestamp=value, severity_number=value)
+    made.log_record.trace_id = made.log_record.span_id = made.log_record.trace_flags = value
+    assert sent_log(made).body.string_value == "kept"
+
+
+@pytest.mark.parametrize("wrap", [lambda inner: {"a": inner}, lambda inner: [inner], lambda inner: [{"a": inner}]])
+@pytest.mark.parametrize("place", PLACES)
+def test_depth(place, wrap):
+    """What receivers can read stays a structure; beyond that it is JSON text, however deep."""
+    per_level = 2 if type(wrap(0)) is list and type(wrap(0)[0]) is dict else 1
+    for levels in (0, 1, 23, 24, 25, 49, 50, 100, 200):
+        value = nested(levels, wrap=wrap)
+        made = place(value)["bad"]
+        if levels * per_level <= 24:
+            assert made == value
+        else:
+            assert isinstance(made, str)
+            assert made.count('"x') == 1 or made.count('\\"x') == 1
+
+
+@pytest.mark.parametrize(("key", "expected"), [("\ud800", "\ufffd"), (None, "None"), (7, "7"), (Unprintable(), None)])
+def test_keys(key, expected):
+    """A key that is no text becomes text."""
+    made = read(sent_span(span(attributes={key: 1, "good": "kept"})).attributes)
+
+    assert made == {expected or "<unprintable Unprintable>": 1, "good": "kept"}
 
 
 @pytest.mark.parametrize("where", NAMED.values(), ids=NAMED)
@@ -559,6 +585,26 @@ def test_broken_attributes_cost_themselves():
     told = sent_span(span(attributes=Unreadable(a=1), events=[Event("kept", Unreadable(a=1))]))
 
     assert (told.name, len(told.attributes), len(told.events)) == ("work", 0, 1)
+
+
+class Adding(list):
+    """A value that adds an attribute whenever it is read, as another thread might."""
+
+    def __init__(self, attributes):
+        self.attributes = attributes
+
+    def __iter__(self):
+        self.attributes[f"added {len(self.attributes)}"] = 1
+        return iter([1])
+
+
+def test_open_spans_may_change_meanwhile():
+    """What is recorded while a snapshot is encoded does not disturb it."""
+    attributes = {}
+    attributes["adding"] = attributes["adding too"] = Adding(attributes)
+
+    assert read(sent_span(span(attributes=attributes)).attributes) == {"adding": [1], "adding too": [1]}
+    assert counts() == {}
 
 
 @pytest.mark.parametrize("trace_id", [-1, 2**128, "1", None])
