@@ -1,7 +1,8 @@
 """Spans and log records → OTLP's protobuf bytes, one item at a time; items → requests; what responses say.
 
 OpenTelemetry's encoder builds a message object for every attribute and holds the interpreter lock for all of a batch.
-This one writes the bytes, in about a quarter of the time, and a value that OTLP cannot carry costs that value alone.
+This one writes the bytes, in about a fifth of the time, and a value that OTLP cannot carry costs that value alone:
+it is replaced, mostly by text, and counted as `bad_value`.
 
 Field numbers are those of https://github.com/open-telemetry/opentelemetry-proto. A request is the sum of its items:
 `ResourceSpans`, `ScopeSpans` and their twins for logs number their fields alike.
@@ -10,13 +11,13 @@ Field numbers are those of https://github.com/open-telemetry/opentelemetry-proto
 from __future__ import annotations
 
 import datetime as dt
-import json
 import struct
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import index, itemgetter
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from opentelemetry.trace import SpanKind, StatusCode
 
 from contextcompany import _diagnostics, _mapping
@@ -694,7 +695,7 @@ def partial_success(body: bytes, content_type: str) -> tuple[int, str]:
     kind = content_type.partition(";")[0].strip().lower()
     try:
         if kind == "application/json":
-            told = json.loads(body)["partialSuccess"]
+            told = orjson.loads(body)["partialSuccess"]
             rejected = told.get("rejectedSpans") or told.get("rejectedLogRecords") or 0
             return max(int(rejected), 0), as_text(told.get("errorMessage"))
         if kind == "application/x-protobuf":
