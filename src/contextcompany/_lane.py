@@ -73,7 +73,7 @@ class Setback(NamedTuple):
 class _Batch:
     """Items that travel together. One alone may have a stub in its place."""
 
-    __slots__ = ("accepted_before", "failures", "is_piece", "items", "outgoing", "reason", "size", "stubs")
+    __slots__ = ("accepted_before", "failures", "is_piece", "is_second", "items", "outgoing", "reason", "size", "stubs")
 
     def __init__(self, items: Sequence[Item], size: int, *, is_piece: bool = False) -> None:
         self.items = items
@@ -82,7 +82,8 @@ class _Batch:
         self.is_piece = is_piece  # of a batch that failed
         self.failures = 0
         self.accepted_before = 0
-        self.stubs = 0
+        self.stubs = 0  # how many were tried
+        self.is_second = False  # its stub was taken, but maybe only because everything is taken by now
         self.reason = ""
 
 
@@ -167,8 +168,12 @@ class Lane:
         if self._is_for_gzip(verdict, is_compressed=is_compressed):
             return
         if answer is not None and verdict.outcome == "taken":
+            was_taking = self._accepted > 0 and self.setback is None
             self._take_note(answer)
-            self._taken(batch, answer)
+            if batch.stubs and not was_taking and not batch.is_second:
+                batch.outgoing, batch.stubs, batch.is_second = batch.items, 0, True
+            else:
+                self._taken(batch, answer)
         elif verdict.outcome == "stopped":
             self.retry_at = inf
         elif verdict.outcome == "refused":
@@ -277,6 +282,10 @@ class Lane:
             return
         item = batch.items[0]
         batch.reason = batch.reason or self._public(verdict.reason)
+        if batch.is_second:
+            self._batches.popleft()
+            self._bury(batch)
+            return
         if item.signal == "traces" and batch.stubs < 2:
             self._put_stub(batch)
             return

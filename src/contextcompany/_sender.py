@@ -216,7 +216,7 @@ class Sender:
             for lane in self._lanes.values():
                 lane.client.close()
             self._thread = None
-            self._ensure_thread()  # for what came since
+        self._ensure_thread()  # for what came since
 
     def _work_here(self, flush: _Flush) -> None:
         """Do the thread's work in the caller's until `flush` is done."""
@@ -245,6 +245,8 @@ class Sender:
         except Exception:  # noqa: BLE001 - the thread goes on, or all that waits would
             _diagnostics.internal_error("sending")
             self._take_commands(_PAUSE_S)
+            if not self._is_closed:
+                self._commands.put(None)  # there may be more than what is in hand
         self._let_go()
         return not self._is_closed or bool(self._flushes) or not self._commands.empty()
 
@@ -258,6 +260,8 @@ class Sender:
         return True
 
     def _seconds_until_due(self) -> float:
+        if self._is_closed:
+            return 0.0
         due = [lane.retry_at for lane in self._lanes.values() if not lane.is_empty()]
         if due:
             return max(0.0, min(due) - self._clock())
