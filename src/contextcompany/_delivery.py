@@ -205,8 +205,8 @@ class Delivery:
         if self._outbox.is_on_disk and any(r.shelf.waiting() and r.sender.status.error is None for r in routes):
             _diagnostics.warn(
                 "left",
-                "%d spans or events could not be sent before the end. They wait in the outbox for the next process that "
-                "sends to the same place.",
+                "%d spans or events could not be sent before the end. They wait in the outbox for the next process "
+                "that sends to the same place.",
                 report.waiting,
             )
         self._outbox.close()

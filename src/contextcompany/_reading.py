@@ -246,7 +246,7 @@ class _HasLogRecord(Protocol):
 def read_runs(
     spans: Iterable[ReadableSpan],
     logs: Iterable[_HasLogRecord] = (),
-    destinations: Mapping[Any, Destination] | None = None,
+    destinations: Mapping[int, Destination] | None = None,
 ) -> list[RecordedRun]:
     """The runs among `spans` that are in no other of them, each with all that is in it, in order of start.
 
@@ -257,18 +257,18 @@ def read_runs(
     return [value for value, is_own in top if isinstance(value, RecordedRun) and is_own]
 
 
-def read_loose(spans: Iterable[ReadableSpan], destinations: Mapping[Any, Destination] | None = None) -> list[Recorded]:
+def read_loose(spans: Iterable[ReadableSpan], destinations: Mapping[int, Destination] | None = None) -> list[Recorded]:
     """What belongs to none of the runs among `spans`, in order of start: no run is made up for it."""
     top = _Forest(spans).values((), destinations or {})
     return [value for value, is_own in top if not (isinstance(value, RecordedRun) and is_own)]
 
 
 def read_feedback(
-    logs: Iterable[_HasLogRecord], destinations: Mapping[Any, Destination] | None = None
+    logs: Iterable[_HasLogRecord], destinations: Mapping[int, Destination] | None = None
 ) -> list[RecordedFeedback]:
     """The feedback among `logs`, in their order."""
     return [
-        _feedback(log.log_record, (destinations or {}).get(log))
+        _feedback(log.log_record, (destinations or {}).get(id(log)))
         for log in logs
         if log.log_record.event_name == sc.EVENT_GEN_AI_EVALUATION_RESULT
     ]
@@ -360,7 +360,7 @@ class _Forest:
         return None if parent is None else self._by_id.get((parent.trace_id, parent.span_id))
 
     def values(
-        self, feedback: Sequence[RecordedFeedback], destinations: Mapping[Any, Destination]
+        self, feedback: Sequence[RecordedFeedback], destinations: Mapping[int, Destination]
     ) -> list[tuple[Recorded, bool]]:
         """The nodes that hang under no other as values, each with whether it is a run of ours."""
         nodes = list(self._top)
@@ -370,7 +370,7 @@ class _Forest:
         for node in reversed(nodes):  # children first, and without recursion: agents nest as deeply as they like
             inside = [made.pop(id(child)) for child in node.children]
             given = tuple(each for each in feedback if each.run_id == node.run_id) if node.is_own else ()
-            made[id(node)] = _value(node, inside, given, destinations.get(node.span))
+            made[id(node)] = _value(node, inside, given, destinations.get(id(node.span)))
         return [(made[id(node)], node.is_own) for node in self._top]
 
 

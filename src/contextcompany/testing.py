@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import uuid
-import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +144,7 @@ class Capture:
         """Forget what was recorded so far. Counted ids and the clock go on."""
         self._memory.spans.clear()
         self._memory.logs.clear()
+        self._memory.destinations.clear()
 
     def _everything(self) -> list[Recorded]:
         spans, destinations = self.spans, self._memory.destinations
@@ -161,18 +161,16 @@ class _Memory:
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] = []
         self.logs: list[ReadWriteLogRecord] = []
-        self.destinations: weakref.WeakKeyDictionary[ReadableSpan | ReadWriteLogRecord, Destination] = (
-            weakref.WeakKeyDictionary()
-        )
+        self.destinations: dict[int, Destination] = {}  # by the id of what went there
 
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:
         if destination is not None:
-            self.destinations[span] = destination
+            self.destinations[id(span)] = destination
         self.spans.append(span)
 
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
         if destination is not None:
-            self.destinations[record] = destination
+            self.destinations[id(record)] = destination
         self.logs.append(record)
         return True
 
