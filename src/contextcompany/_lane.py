@@ -249,14 +249,15 @@ class Lane:
     def _taken(self, batch: _Batch, answer: Answer) -> None:
         self._batches.popleft()
         if batch.size > self._limit // 2:
-            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 32)
+            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 16)
         if batch.stubs:
             self._bury(batch)
         else:
             self._shelf.delivered(batch.items, self._rejected(answer))
-        suspects, self._suspects = self._suspects, []
-        for suspect in suspects:
-            self._bury(suspect)
+        while self._suspects:  # it takes something by now, so maybe these too
+            suspect = self._suspects.pop()
+            suspect.outgoing, suspect.stubs = suspect.items, 0
+            self._batches.append(suspect)
 
     def _rejected(self, answer: Answer) -> int:
         """How many items a server took and threw away."""
@@ -276,7 +277,7 @@ class Lane:
     def _refused(self, batch: _Batch, verdict: Verdict) -> None:
         if len(batch.items) > 1:
             if verdict.is_too_large:
-                self._shrink(batch)
+                self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
             self._batches.popleft()
             self._batches.extendleft(reversed(_halves(batch)))
             return
@@ -300,9 +301,6 @@ class Lane:
             if len(self._suspects) >= _REFUSALS_IN_A_ROW:
                 self.settle()
 
-    def _shrink(self, batch: _Batch) -> None:
-        self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
-
     def _put_stub(self, batch: _Batch) -> None:
         item = batch.items[0]
         batch.stubs += 1
@@ -324,8 +322,8 @@ class Lane:
     # --- failed ---
 
     def _later(self, batch: _Batch, verdict: Verdict) -> None:
-        if verdict.is_too_large:
-            self._shrink(batch)
+        if verdict.is_too_large and batch.size >= 2 * _MIN_REQUEST_BYTES:
+            self._limit = min(self._limit, batch.size // 2)
         if verdict.may_be_poison and self._keep:
             self._isolate(batch, verdict)
         self._delay(batch, verdict, is_held=False)

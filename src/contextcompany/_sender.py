@@ -200,7 +200,7 @@ class Sender:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
                     self._thread.start()
-            except RuntimeError:  # at exit no thread starts any more, from Python 3.12 on
+            except (RuntimeError, MemoryError):  # at exit no thread starts any more, from Python 3.12 on
                 self._thread = None
                 return False
             finally:
@@ -253,7 +253,7 @@ class Sender:
     def _wait_for_work(self) -> bool:
         """Whether something came or is due, rather than nothing for a long time."""
         if not self._take_commands(self._seconds_until_due()):
-            return any(lane.is_due() for lane in self._lanes.values())
+            return any(not lane.is_empty() for lane in self._lanes.values())
         gathered_at = self._clock() + _GATHER_S
         while not self._flushes and (left := gathered_at - self._clock()) > 0:
             self._take_commands(left)

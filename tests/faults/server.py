@@ -41,7 +41,7 @@ __all__ = [
 
 
 class Exchange:
-    """One request as it is being read, and the way back. A connection is closed when a mode raises `ConnectionError`."""
+    """One request as it is being read, and the way back. A mode that raises an `OSError` ends the connection."""
 
     def __init__(self, server: "FaultServer", connection: int, sock: socket.socket) -> None:
         self.connection = connection

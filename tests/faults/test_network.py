@@ -120,11 +120,12 @@ class HastyTime:
         return self.now
 
     def wait(self, commands: SimpleQueue[Any], seconds: float) -> Any:
+        """Every third wait ends a little early, as those of some systems do."""
         try:
             return commands.get(timeout=0.003)
         except Empty:
             self.waits.append(seconds)
-            self.now += seconds
+            self.now += seconds if len(self.waits) % 3 or seconds < 0.1 else 0.99 * seconds
             raise
 
 
