@@ -286,7 +286,7 @@ class Delivery:
             return
         by_fingerprint = {route.fingerprint: route for route in list(self._routes.values())}
         self._outbox.tidy(by_fingerprint.keys())
-        for fingerprint in self._outbox.adopt(by_fingerprint.keys()):
+        for fingerprint in self._outbox.adopt(by_fingerprint.keys(), between=self._drain):
             by_fingerprint[fingerprint].sender.wake()
 
     def _drain(self) -> None:

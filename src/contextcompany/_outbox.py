@@ -709,10 +709,14 @@ class Outbox:
         with self._lock:
             return sum(store.waiting(destination) for store in (self._own, self._memory) if store is not None)
 
-    def adopt(self, known: AbstractSet[str]) -> set[str]:
-        """Take over files that dead processes left, if they hold something for `known` destinations: for which ones."""
+    def adopt(self, known: AbstractSet[str], between: Callable[[], object] = lambda: None) -> set[str]:
+        """Take over files that dead processes left, if they hold something for `known` destinations: for which ones.
+
+        `between` is called after each file, as one may take long: its journal is read, and the disk may be slow.
+        """
         found: set[str] = set()
         for path in self._orphans(len(known)):
+            between()
             try:
                 store = DiskStore.adopt(path, self._max_size)
             except (InUseError, OSError, sqlite3.OperationalError):

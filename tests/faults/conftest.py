@@ -39,9 +39,11 @@ def endpoint() -> Iterator[Endpoint]:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, endpoint: Endpoint) -> Scene:
+def scene(tmp_path: Path, endpoint: Endpoint) -> Iterator[Scene]:
     """An outbox of the test's own."""
-    return Scene(tmp_path, endpoint)
+    made = Scene(tmp_path, endpoint)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ class Scene:
         self.outbox = directory / "outbox"
         self.ledger = directory / "ledger"
         self.endpoint = endpoint
+        self._programs: list[Popen[str]] = []
 
     @property
     def environ(self) -> dict[str, str]:
@@ -56,7 +57,18 @@ class Scene:
     def start(self, source: str, *, first: str = "", **environ: str) -> "Popen[str]":
         """Start a program that has everything of `workloads`; `first` is what it does before that is imported."""
         program = textwrap.dedent(first) + "\nfrom workloads import *\n" + textwrap.dedent(source)
-        return start_program(program, **{**self.environ, **environ})
+        started = start_program(program, **{**self.environ, **environ})
+        self._programs.append(started)
+        return started
+
+    def close(self) -> None:
+        """End the programs that a test which failed has left."""
+        for program in self._programs:
+            if program.poll() is None:
+                program.kill()
+            for pipe in (program.stdin, program.stdout, program.stderr):
+                pipe.close()
+            program.wait()
 
     def run(self, source: str, *, first: str = "", **environ: str) -> Printed:
         """Run one to its end; it must exit with 0."""

@@ -67,8 +67,8 @@ def exit_of(program: "subprocess.Popen[str]") -> tuple[int, float, str]:
 
 
 def check_exits(scene, sources):
-    """Start the programs, four at a time; each ends in time, and nothing is lost."""
-    with ThreadPoolExecutor(4) as waiting:
+    """Start the programs, three at a time; each ends in time, and nothing is lost."""
+    with ThreadPoolExecutor(3) as waiting:
         exits = dict(
             zip(sources, waiting.map(lambda source: exit_of(scene.start(source)), sources.values()), strict=True)
         )
@@ -104,10 +104,17 @@ def test_with_much_left_to_send(scene, state):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_recording_in_an_exit_hook(scene, moment):
-    """A run that is recorded in a hook of `atexit` arrives, whether the hook was there before the pipeline or not."""
+    """A run recorded in a hook of `atexit` arrives; one that runs after everything was shut down is counted."""
     hook = {moment: "atexit.register(work)"}
+    report = "atexit.register(lambda: print(sum(tcc.stats().values())))\n"
 
-    check_exits(scene, {"falls off its end": program(**hook)})
+    out, err = finish(
+        scene.start(program(**hook, before=report) if moment == "after" else program(before=report + hook["before"]))
+    )
+
+    counted = int(out.split()[-1])
+    scene.check(counted=counted)
+    assert counted == 0 or "shut down" in err
 
 
 def test_an_own_signal_handler_stays(scene):
