@@ -232,7 +232,9 @@ def test_damaged_files(scene, seed, damage):
         assert not lost or counts.get("outbox_corrupt") or counts.get("dead"), (
             counts
         )  # a journal is cut where it is torn
-    assert all(path.name.endswith((".corrupt", ".dead")) for path in scene.outbox.iterdir()), os.listdir(scene.outbox)
+    assert all(path.name.endswith((".corrupt", ".dead")) for path in scene.outbox.iterdir()), list(
+        scene.outbox.iterdir()
+    )
 
 
 @pytest.mark.soak

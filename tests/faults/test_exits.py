@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from oracle import EXIT_S
+from programs import finish
 
 RECORD = """
     import atexit, os, signal, sys, threading, time
@@ -105,12 +106,10 @@ def test_with_much_left_to_send(scene, state):
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_recording_in_an_exit_hook(scene, moment):
     """A run recorded in a hook of `atexit` arrives; one that runs after everything was shut down is counted."""
-    hook = {moment: "atexit.register(work)"}
-    report = "atexit.register(lambda: print(sum(tcc.stats().values())))\n"
+    report = "atexit.register(lambda: print(sum(tcc.stats().values())))"
+    hooks = {"before": report, "after": "", moment: f"{report}; atexit.register(work)"}
 
-    out, err = finish(
-        scene.start(program(**hook, before=report) if moment == "after" else program(before=report + hook["before"]))
-    )
+    out, err = finish(scene.start(program(**hooks)))
 
     counted = int(out.split()[-1])
     scene.check(counted=counted)
