@@ -1,0 +1,255 @@
+"""What people do with an outbox from outside: look, send, bring back, export, delete. Never touches a file in use."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from contextcompany._dead_letters import DeadLetters
+from contextcompany._decoding import as_json, describe
+from contextcompany._encoding import request
+from contextcompany._outbox import SUFFIX, Contents, Entry, InUseError, Item, Outbox, Shelf, Waiting, look, purge
+from contextcompany._sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from contextcompany._dead_letters import DeadLetter
+    from contextcompany._settings import Destination
+
+__all__ = ["File", "Flushed", "duration", "export", "files", "flush", "letters", "purge_files", "purge_letters", "retry"]
+
+State = Literal["waiting", "in use", "damaged", "another user's"]
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of the outbox."""
+
+    name: str
+    state: State
+    bytes: int
+    contents: Contents = Contents([], 0)
+
+    @property
+    def process(self) -> str:
+        """The id of the process that made it."""
+        return self.name.partition("-")[0]
+
+
+def files(directory: Path) -> list[File]:
+    """All of them, the oldest first. For a moment each is held, so that no other process takes it meanwhile."""
+    found = [(path.stat().st_mtime, path) for path in _paths(directory)]
+    return [_file(path) for _, path in sorted(found)]
+
+
+def _paths(directory: Path) -> list[Path]:
+    try:
+        return [path for path in directory.iterdir() if path.name.endswith((SUFFIX, SUFFIX + ".corrupt"))]
+    except FileNotFoundError:
+        return []
+
+
+def _file(path: Path) -> File:
+    size = sum(each.stat().st_size for each in (path, path.with_name(path.name + "-wal")) if each.exists())
+    if not path.name.endswith(SUFFIX):
+        return File(path.name, "damaged", size)
+    if hasattr(os, "geteuid") and path.stat().st_uid != os.geteuid():
+        return File(path.name, "another user's", size)
+    if not path.stat().st_size:
+        return File(path.name, "in use", size)  # it is being made
+    try:
+        return File(path.name, "waiting", size, look(path))
+    except InUseError:
+        return File(path.name, "in use", size)
+    except sqlite3.DatabaseError:
+        return File(path.name, "damaged", size)
+
+
+def letters(directory: Path) -> list[DeadLetter]:
+    """The dead letters, the oldest first."""
+    return DeadLetters(directory).letters()
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Flushed:
+    """What became of what dead processes left for a destination."""
+
+    delivered: int
+    left: int
+    dead: int
+    rejected: int
+    """Taken and thrown away by the receiver, as it said."""
+    other_keys: int
+    """What waits for the same URL under another key."""
+    elsewhere: int
+    """What waits for other URLs."""
+    in_use: int
+    """Files of running processes, which send what is theirs themselves."""
+    error: str | None
+
+
+def flush(directory: Path, destination: Destination, *, max_size: int, timeout: float, any_key: bool) -> Flushed:
+    """Send what dead processes left for `destination`, for at most `timeout` seconds.
+
+    With `any_key`, also what was meant for the same URL with other headers, with those of `destination`.
+    """
+    deadline = time.monotonic() + timeout
+    counts: Counter[str] = Counter()
+
+    def settle(outcome: str, quantity: int) -> None:
+        counts[outcome] += quantity
+
+    ours = {destination.fingerprint}
+    if any_key:
+        ours |= {each.destination for each in _waiting(files(directory)) if each.label == destination.label}
+    outbox = Outbox(directory, max_size)
+    endpoints = {"traces": destination.traces, "logs": destination.logs}
+    senders = [
+        Sender(Shelf(outbox, fingerprint, destination.label, settle), endpoints, label=destination.label)  # type: ignore[arg-type]  # a dict of two literals
+        for fingerprint in sorted(ours)
+    ]
+    error = None
+    while outbox.adopt(ours) and time.monotonic() < deadline and error is None:
+        for sender in senders:
+            sender.wake()
+            sender.flush(deadline)
+            error = error or sender.status.error
+        outbox.tidy(ours)
+    for sender in senders:
+        sender.close(min(deadline, time.monotonic() + 1))
+    outbox.close()
+
+    left: Counter[str] = Counter()
+    after = files(directory)
+    for each in _waiting(after):
+        same_url = "other key" if each.label == destination.label else "elsewhere"
+        left["ours" if each.destination in ours else same_url] += each.items
+    return Flushed(
+        delivered=counts["delivered"],
+        left=left["ours"],
+        dead=counts["dead"],
+        rejected=counts["rejected_partial"],
+        other_keys=left["other key"],
+        elsewhere=left["elsewhere"],
+        in_use=sum(each.state == "in use" for each in after),
+        error=error,
+    )
+
+
+def _waiting(found: Iterable[File]) -> list[Waiting]:
+    return [each for file in found for each in file.contents.waiting]
+
+
+# --- dead letters ----------------------------------------------------------------------------------------------------
+
+
+def retry(directory: Path, found: Sequence[DeadLetter], *, max_size: int) -> bool:
+    """Put dead letters back among what waits; whether that was possible."""
+    outbox = Outbox(directory, max_size)
+    outbox.keep([_entry(letter) for letter in found])
+    if not outbox.is_on_disk:
+        return False
+    DeadLetters(directory).delete([letter.id for letter in found])
+    outbox.close()
+    return True
+
+
+def _entry(letter: DeadLetter) -> Entry:
+    told = describe(letter.signal, letter.body)
+    ids = (_signed(told.trace_id), _signed(told.span_id))
+    return Entry(letter.destination, letter.label, letter.signal, letter.head, letter.scope, letter.body, *ids)
+
+
+def _signed(digits: str) -> int:
+    """The low 64 bits of an id, as SQLite's integers are."""
+    return int.from_bytes(bytes.fromhex(digits)[-8:], "big", signed=True)
+
+
+def export(found: Sequence[DeadLetter], path: Path) -> list[Path]:
+    """Write dead letters to a file that only this user can read, as OTLP.
+
+    As JSON, one request a line, if its name ends with .json or .jsonl; else as protobuf, where events get a file beside
+    it. Returns what was written.
+    """
+    items = [Item(None, each.signal, each.head, each.scope, each.body) for each in found]
+    groups = [group for name in ("traces", "logs") if (group := [each for each in items if each.signal == name])]
+    if path.suffix in (".json", ".jsonl"):
+        _write(path, b"".join(json.dumps(as_json(group)).encode() + b"\n" for group in groups))
+        return [path]
+    written = []
+    for group in groups:
+        is_beside = group[0].signal == "logs" and len(groups) > 1
+        target = path.with_name(f"{path.stem}.logs{path.suffix}") if is_beside else path
+        _write(target, request(group))
+        written.append(target)
+    return written
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - by its descriptor
+        file.write(data)
+
+
+# --- deleting --------------------------------------------------------------------------------------------------------
+
+
+def purge_files(directory: Path, older_than: float) -> int:
+    """Delete what has waited for so many seconds in files that nobody uses, and damaged files of that age."""
+    before = time.time() - older_than if older_than else float("inf")
+    deleted = 0
+    for file in files(directory):
+        path = directory / file.name
+        with suppress(InUseError, OSError):
+            if file.state == "waiting":
+                deleted += purge(path, before)
+            elif file.state == "damaged" and path.stat().st_mtime < before:
+                path.unlink()
+                path.with_name(path.name + "-wal").unlink(missing_ok=True)
+    return deleted
+
+
+def purge_letters(directory: Path, older_than: float) -> int:
+    """Delete the dead letters that are older than so many seconds."""
+    before = time.time() - older_than if older_than else float("inf")
+    old = [letter.id for letter in letters(directory) if letter.at < before]
+    DeadLetters(directory).delete(old)
+    return len(old)
+
+
+_UNITS: Final = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def duration(text: str) -> float:
+    """Seconds of `90s`, `30min`, `12h`, `7d`, `2w`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]+)", text.strip().lower())
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"{text!r} is no time like 90s, 30min, 12h or 7d")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def as_plain(file: File) -> dict[str, Any]:
+    """A file for JSON."""
+    return {
+        "name": file.name,
+        "state": file.state,
+        "bytes": file.bytes,
+        "waiting": [each._asdict() for each in file.contents.waiting],
+        "open": file.contents.open,
+    }
