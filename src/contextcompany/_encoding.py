@@ -58,8 +58,8 @@ _SHORT_TEXT = 256
 
 _MAX_STUB_ATTRIBUTES = 128
 
-_REMOTE_UNLESS_BEFORE = 1e11
-"""A float below this counts seconds (until the year 5138), above it nanoseconds (from two minutes after 1970)."""
+_SECONDS_BELOW = 1e11
+"""A float below this counts seconds (until the year 5138), from there on nanoseconds (since 100 s after 1970)."""
 
 
 class NotEncodable(Exception):  # noqa: N818 - says what the item is
@@ -133,7 +133,7 @@ _HEAD, _SCOPE = itemgetter(2), itemgetter(3)
 
 def _span(span: ReadableSpan) -> bytes:
     context: Any = span.get_span_context()
-    parent = span.parent
+    parent_id, flags = _parent(span.parent)
     name = _text(span.name)
     parts = [
         b"",
@@ -142,13 +142,12 @@ def _span(span: ReadableSpan) -> bytes:
         b"\x12\x08",
         context.span_id.to_bytes(8, "big"),
         _trace_state(b"\x1a", context.trace_state) if context.trace_state else b"",
-        b"" if parent is None else _parent(parent),
+        parent_id,
         b"\x2a",
         _varint(len(name)),
         name,
-        _KINDS.get(id(span.kind)) or _unknown(span.kind),
-        _time(b"\x39", span.start_time),
-        _time(b"\x41", span.end_time),
+        _KINDS.get(id(span.kind)) or _left_out(),
+        _times(span.start_time, span.end_time),
     ]
     _pairs(parts, b"\x4a", span.attributes)
     lost_events = lost_links = 0
@@ -161,14 +160,14 @@ def _span(span: ReadableSpan) -> bytes:
         _count(b"\x60", span.dropped_events, lost_events),
         _count(b"\x70", span.dropped_links, lost_links),
         _status(span.status),
-        _REMOTE if parent is not None and parent.is_remote else _LOCAL,
+        flags,
     )
     parts[0] = b"\x12" + _varint(sum(map(len, parts)))
     return b"".join(parts)
 
 
 def _event(event: Event) -> list[bytes]:
-    parts = [_time(b"\x09", event.timestamp), _string(b"\x12", event.name)]
+    parts = [_time(0x09, event.timestamp), _string(b"\x12", event.name)]
     _pairs(parts, b"\x1a", event.attributes)
     parts.append(_count(b"\x20", event.dropped_attributes))
     return parts
@@ -191,7 +190,7 @@ def _log(record: ReadableLogRecord) -> bytes:
     body = _any_or_text(log.body)
     parts = [
         b"",
-        _time(b"\x09", log.timestamp),
+        _time(0x09, log.timestamp),
         _severity(log.severity_number),
         _string(b"\x1a", log.severity_text),
         b"\x2a",
@@ -204,7 +203,7 @@ def _log(record: ReadableLogRecord) -> bytes:
         b"\x45" + _trace_flags(log.trace_flags),
         _log_id(b"\x4a", log.trace_id, 16),
         _log_id(b"\x52", log.span_id, 8),
-        _time(b"\x59", log.observed_timestamp),
+        _time(0x59, log.observed_timestamp),
         _string(b"\x62", log.event_name),
     )
     parts[0] = b"\x12" + _varint(sum(map(len, parts)))
@@ -241,17 +240,22 @@ def _put(parts: list[bytes], tag: bytes, encode: Any, member: object) -> int:
 
 def _pairs(parts: list[bytes], tag: bytes, attributes: Any, depth: int = 0) -> None:
     """Put attributes, each a `KeyValue` behind `tag`. What is short is put together from tables."""
-    if not attributes:
-        return
+    items: Iterable[tuple[Any, Any]]
     try:
-        items = attributes.copy().items()  # another thread may be adding; and the SDK's own iterator takes locks
-    except Exception:  # noqa: BLE001 - `copy` is not for every mapping to have
+        if not attributes:
+            return
+        copied = attributes.copy()  # another thread may be adding; and the iterator of the SDK's mappings takes locks
+        items = copied.items() if type(copied) is dict else _items(attributes)
+    except Exception:  # noqa: BLE001 - not every mapping has `copy`
         items = _items(attributes)
     for key, value in items:
         try:
             head = _heads.get(key) or _head(key)
             if type(value) is str:
-                data = value.encode()
+                try:
+                    data = value.encode()
+                except UnicodeEncodeError:
+                    data = _text(value)
                 length = len(data)
                 stem = _STEMS[length] if length < _SHORT else _stem(length)
                 size = len(head) + len(stem) + length
@@ -268,7 +272,7 @@ def _pairs(parts: list[bytes], tag: bytes, attributes: Any, depth: int = 0) -> N
 
 def _items(attributes: Any) -> list[tuple[Any, Any]]:
     try:
-        return list(attributes.items())
+        return [(key, value) for key, value in attributes.items()]
     except Exception:  # noqa: BLE001 - the mapping's own code may raise anything
         _replaced()
         return []
@@ -279,17 +283,19 @@ _heads: dict[str, bytes] = {}
 
 
 def _head(key: object) -> bytes:
-    data = str(key).encode() if key is None or type(key) in _NUMBERS else _text(key)
+    kind = type(key)
+    is_plain = key is None or kind is int or kind is float or kind is bool
+    data = str(key).encode() if is_plain else _text(key)
     head = b"\x0a" + _varint(len(data)) + data + b"\x12"
-    if type(key) is str and len(data) <= _MAX_CACHED_KEY_SIZE:
+    if kind is str and len(data) <= _MAX_CACHED_KEY_SIZE and data.isascii():  # what was replaced counts each time
         if len(_heads) >= _MAX_CACHED_KEYS:
             _heads.clear()
-        _heads[key] = head
+        _heads[key] = head  # type: ignore[index]  # mypy does not narrow by `kind is`
     return head
 
 
-class _TooDeep(Exception):  # noqa: N818 - caught by the next but one
-    pass
+class _TooDeep(Exception):  # noqa: N818 - says what the value is
+    """Makes JSON text of the whole attribute: what is circular would otherwise be unrolled on every branch."""
 
 
 def _any(value: Any, depth: int) -> bytes:
@@ -325,7 +331,7 @@ def _any_other(value: Any, depth: int) -> bytes:
     if isinstance(value, float):
         return _any(float.__float__(value), depth)
     if isinstance(value, bytes):
-        return _field(b"\x3a", value)
+        return _field(b"\x3a", memoryview(value).tobytes())  # a subclass may have its own idea of `len`
     if isinstance(value, Sequence):
         return _array(value, depth + 1)
     if isinstance(value, Mapping):
@@ -376,6 +382,12 @@ def _replaced() -> None:
     _diagnostics.warn("bad_value encoding", "A value that OTLP cannot carry was replaced; all else is sent.")
 
 
+def _left_out() -> bytes:
+    """No field, where there is nothing that it could hold."""
+    _replaced()
+    return b""
+
+
 def _text(value: object) -> bytes:
     """UTF-8 of text, and of what stands where there should be text."""
     try:
@@ -423,32 +435,51 @@ def _stem(length: int) -> bytes:
     return _varint(length + len(start)) + start
 
 
-def _time(tag: bytes, ns: Any) -> bytes:
-    if ns is None:
+def _times(start: Any, end: Any) -> bytes:
+    """When a span started and ended. One that has no valid time takes the other."""
+    try:
+        return _BOTH_TIMES(0x39, start, 0x41, end)
+    except Exception:  # noqa: BLE001 - still open, or no integers that fit
+        first, last = _ns(start), _ns(end)
+    if first is None and start is not None:
+        first = last
+    if last is None and end is not None:
+        last = first
+    return _time(0x39, first) + _time(0x41, last)
+
+
+def _time(tag: int, when: Any) -> bytes:
+    if when is None:
         return b""
-    if type(ns) is not int or not 0 <= ns < 2**64:
-        ns = _valid_time(ns)
-    return tag + _FIXED64(ns)
+    try:
+        return _TIME(tag, when)
+    except Exception:  # noqa: BLE001 - no integer that fits
+        ns = _ns(when)
+    return b"" if ns is None else _TIME(tag, ns)
 
 
-def _valid_time(when: Any) -> int:
-    """Nanoseconds since the epoch in place of something else; 0, which is unknown, for what is no time."""
+def _ns(when: Any) -> int | None:
+    """Nanoseconds since the epoch; `None` for what is no time."""
+    if when is None:
+        return None
     try:
         ns = index(when)
-        if 0 <= ns < 2**64:
-            return ns  # an integer of another class
     except Exception:  # noqa: BLE001 - the value's own code may raise anything
-        ns = _rounded_time(when)
+        ns = _rounded(when)
+    else:
+        if 0 <= ns < 2**64:
+            return ns
     _replaced()
-    return ns if 0 <= ns < 2**64 else 0
+    return ns if 0 < ns < 2**63 else None
 
 
-def _rounded_time(when: Any) -> int:
+def _rounded(when: Any) -> int:
+    """Nanoseconds of a `datetime`, or of a number of seconds or nanoseconds; 0 of anything else."""
     try:
         if isinstance(when, dt.datetime):
             return int(when.timestamp() * 1e6) * 1000
-        seconds = float(when)
-        return int(seconds * 1e6) * 1000 if seconds < _REMOTE_UNLESS_BEFORE else int(seconds)
+        number = float(when)
+        return int(number * 1e6) * 1000 if number < _SECONDS_BELOW else int(number)
     except Exception:  # noqa: BLE001 - likewise, and infinity is no integer
         return 0
 
@@ -460,31 +491,33 @@ def _count(tag: bytes, dropped: Any, more: int = 0) -> bytes:
     return tag + _varint(min(known + more, 2**32 - 1))
 
 
-def _parent(context: SpanContext) -> bytes:
+def _parent(context: SpanContext | None) -> tuple[bytes, bytes]:
+    """The parent's id, and the flags that say where the parent is."""
+    if context is None:
+        return b"", _LOCAL
     try:
-        return b"\x22\x08" + context.span_id.to_bytes(8, "big")
-    except Exception:  # noqa: BLE001 - an id that does not fit, or none at all
+        return b"\x22\x08" + context.span_id.to_bytes(8, "big"), _REMOTE if context.is_remote else _LOCAL
+    except Exception:  # noqa: BLE001 - an id that does not fit, or no context at all
         _replaced()
-        return b""
+        return b"", _LOCAL
 
 
 def _trace_state(tag: bytes, state: Any) -> bytes:
-    return _string(tag, ",".join(f"{key}={value}" for key, value in _items(state)))
-
-
-def _unknown(kind: object) -> bytes:  # noqa: ARG001 - for want of a kind that it could be
-    _replaced()
-    return b""
+    try:
+        return _string(tag, ",".join(f"{key}={value}" for key, value in _items(state)))
+    except Exception:  # noqa: BLE001 - the values' own code may raise anything
+        return _left_out()
 
 
 def _status(status: Any) -> bytes:
     if status is None:
         return b""
-    message = status.description
-    code = _STATUSES.get(id(status.status_code))
+    try:
+        code, message = _STATUSES.get(id(status.status_code)), status.description
+    except Exception:  # noqa: BLE001 - no status at all
+        code = message = None
     if code is None:
-        _replaced()
-        code = b""
+        code = _left_out()
     if message is None:
         return b"\x7a" + _LENGTHS[len(code)] + code
     return _field(b"\x7a", _string(b"\x12", message) + code)
@@ -496,8 +529,7 @@ def _severity(number: Any) -> bytes:
         return b""
     if type(value) is int and 0 <= value <= _MAX_SEVERITY:
         return b"\x10" + _varint(value)
-    _replaced()
-    return b""
+    return _left_out()
 
 
 def _trace_flags(flags: Any) -> bytes:
@@ -513,8 +545,7 @@ def _log_id(tag: bytes, value: Any, size: int) -> bytes:
     try:
         return _field(tag, value.to_bytes(size, "big"))
     except Exception:  # noqa: BLE001 - an id that does not fit
-        _replaced()
-        return b""
+        return _left_out()
 
 
 _SHORT = 512
@@ -523,8 +554,8 @@ _LENGTHS = tuple(_long_varint(value) for value in range(_SHORT))
 _STEMS = tuple(_stem(length) if length < _SHORT else b"" for length in range(_SHORT))
 _INTS = tuple(b"\x18" + length for length in _LENGTHS)
 _DOUBLE = struct.Struct("<Bd").pack
-_FIXED64 = struct.Struct("<Q").pack
-_NUMBERS = frozenset({int, float, bool})
+_TIME = struct.Struct("<BQ").pack
+_BOTH_TIMES = struct.Struct("<BQBQ").pack
 _MAX_SEVERITY = 24
 # By identity, as enums hash slowly.
 _KINDS = {id(kind): b"\x30" + _LENGTHS[kind.value + 1] for kind in SpanKind}
