@@ -26,7 +26,6 @@ class Described(NamedTuple):
 
 def describe(signal: Signal, body: bytes) -> Described:
     """Name and ids of an encoded item; empty where it cannot be read."""
-    from google.protobuf.message import DecodeError  # noqa: PLC0415 - see above
     from opentelemetry.proto.logs.v1.logs_pb2 import ScopeLogs  # noqa: PLC0415 - see above
     from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans  # noqa: PLC0415 - see above
 
@@ -35,14 +34,14 @@ def describe(signal: Signal, body: bytes) -> Described:
             (record,) = ScopeLogs.FromString(body).log_records
             return Described(record.event_name, record.trace_id.hex(), record.span_id.hex())
         (span,) = ScopeSpans.FromString(body).spans
-    except (DecodeError, ValueError):
+    except Exception:  # noqa: BLE001 - protobuf's DecodeError, and none or several of them
         return Described("", "", "")
     return Described(span.name, span.trace_id.hex(), span.span_id.hex())
 
 
 def as_json(items: Sequence[Item]) -> dict[str, Any]:
     """A request in OTLP's JSON, https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding: ids are hex."""
-    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 - see above
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
     from opentelemetry.proto.logs.v1.logs_pb2 import LogsData  # noqa: PLC0415 - see above
     from opentelemetry.proto.trace.v1.trace_pb2 import TracesData  # noqa: PLC0415 - see above
 

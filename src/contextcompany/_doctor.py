@@ -9,7 +9,6 @@ import stat
 import time
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from contextcompany._verdict import failure, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from contextcompany._http import Answer, Trouble
     from contextcompany._settings import Destination, Endpoint
@@ -110,7 +110,11 @@ def examine(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Exami
     destination = _settings.destination(settings, environ)
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     return Examination(
-        versions={**_versions(), "Python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"},
+        versions={
+            **{name: _version(name) for name in _PACKAGES},
+            "Python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+        },
         settings=_values(settings),
         traces=_place(destination.traces),
         logs=_place(destination.logs),
@@ -121,14 +125,11 @@ def examine(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Exami
     )
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _values(settings: Settings) -> tuple[Value, ...]:
@@ -235,7 +236,11 @@ def _with_answer(answer: Answer) -> tuple[bool, str, str]:
         return False, f"the test run was not accepted: {verdict.reason}", verdict.advice or _advice(answer.status)
     rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
     if rejected:
-        return False, f"the test run was accepted, but then thrown away: {message or 'no reason given'}", "ask who runs the receiver"
+        return (
+            False,
+            f"the test run was accepted, but then thrown away: {message or 'no reason given'}",
+            "ask who runs the receiver",
+        )
     said = f"; the receiver says: {message}" if message else ""
     return True, f"the test run was accepted: {answer.status} {answer.reason}".rstrip() + said, ""
 

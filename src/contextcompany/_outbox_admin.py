@@ -10,7 +10,6 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from contextcompany._dead_letters import DeadLetters
@@ -21,13 +20,28 @@ from contextcompany._sender import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from contextcompany._dead_letters import DeadLetter
     from contextcompany._settings import Destination
 
-__all__ = ["File", "Flushed", "duration", "export", "files", "flush", "letters", "purge_files", "purge_letters", "retry"]
+__all__ = [
+    "File",
+    "Flushed",
+    "duration",
+    "export",
+    "files",
+    "flush",
+    "letters",
+    "purge_files",
+    "purge_letters",
+    "retry",
+]
 
 State = Literal["waiting", "in use", "damaged", "another user's"]
+
+
+_EMPTY = Contents([], 0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class File:
     name: str
     state: State
     bytes: int
-    contents: Contents = Contents([], 0)
+    contents: Contents = _EMPTY
 
     @property
     def process(self) -> str:

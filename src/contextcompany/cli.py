@@ -286,8 +286,8 @@ def _add_outbox(commands: Any) -> None:
         "outbox",
         _status,
         "look into the outbox, send or delete what waits",
-        "The outbox keeps what is recorded until it is sent. Each process has a file there; what an ended process could "
-        "not send is sent by the next one. Without a further command, says what waits.",
+        "The outbox keeps what is recorded until it is sent. Each process has a file there; what an ended process "
+        "could not send is sent by the next one. Without an action, says what waits.",
     )
     actions = outbox.add_subparsers(metavar="action")
     _add(actions, "status", _status, "say what waits (the default)", "Says what waits, and changes nothing.")
