@@ -143,8 +143,8 @@ WARNING = ExportTraceServiceResponse(partial_success={"error_message": "use gzip
             [
                 "✗ The test run was not accepted: 400 Bad Request.",
                 (
-                    "The receiver does not take what it was sent; is it one for OTLP over HTTP, and is this its path for "
-                    "spans?"
+                    "The receiver does not take what it was sent; is it one for OTLP over HTTP, and is this its path "
+                    "for spans?"
                 ),
             ],
         ),

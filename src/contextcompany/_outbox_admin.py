@@ -58,11 +58,15 @@ class File:
         """The id of the process that made it."""
         return self.name.partition("-")[0]
 
+    @property
+    def oldest(self) -> float:
+        """When its oldest item came, in seconds since the epoch."""
+        return min((each.oldest for each in self.contents.waiting), default=float("inf"))
+
 
 def files(directory: Path) -> list[File]:
-    """All of them, the oldest first. For a moment each is held, so that no other process takes it meanwhile."""
-    found = [(path.stat().st_mtime, path) for path in _paths(directory)]
-    return [_file(path) for _, path in sorted(found)]
+    """All of them, those with the oldest items first. Each is held for a moment."""
+    return sorted((_file(path) for path in _paths(directory)), key=lambda file: (file.oldest, file.name))
 
 
 def _paths(directory: Path) -> list[Path]:

@@ -95,7 +95,7 @@ def _file_rows(file: File) -> list[tuple[str, str, str, str, str]]:
         for each in file.contents.waiting
     ]
     if file.contents.open:
-        rows.append((f"{file.contents.open:,} left open", "", ""))
+        rows.append((f"{_words.counted(file.contents.open, 'span')} left open", "", ""))
     first, *others = rows or [("nothing", "", "")]
     return [(file.process, *first, size), *(("", *other, "") for other in others)]
 
@@ -106,11 +106,9 @@ def _totals(files: Sequence[File], letters: Sequence[DeadLetter]) -> list[str]:
     in_use = sum(file.state == "in use" for file in files)
     lines = []
     if waiting or left_open:
-        items = sum(each.items for each in waiting) + left_open
-        lines.append(
-            f"{_words.counted(items, 'item')} of ended processes: sent by the next program here that sends to the same "
-            "place, or by `contextcompany outbox flush`."
-        )
+        quantity = _things(sum(each.items for each in waiting) + left_open)
+        lines.append(f"{quantity} of ended processes. The next program here that sends to the same place sends them;")
+        lines.append("`contextcompany outbox flush` does it now.")
     else:
         lines.append("Nothing of ended processes waits.")
     if in_use:
@@ -141,20 +139,21 @@ def _flush(options: argparse.Namespace) -> int:
 
 
 def _flushed(done: Flushed, label: str) -> list[str]:
-    lines = [f"{label}: {done.delivered:,} delivered, {done.left:,} left, {done.dead:,} dead."]
+    lines = [f"{done.delivered:,} delivered to {label}, {done.left:,} left, {done.dead:,} dead."]
     if done.error:
-        lines.append(_words.sentence(f"it does not take what is left: {done.error}"))
+        lines.append(f"It takes no more: {_words.sentence(done.error)} `contextcompany doctor` says what to do.")
     elif done.left:
         lines.append("There was not enough time for all; see --timeout.")
     if done.dead:
-        lines.append("What it refuses for good is in `contextcompany outbox dead`.")
+        lines.append("What it refuses for good: `contextcompany outbox dead`.")
     if done.rejected:
-        lines.append(f"{_words.counted(done.rejected, 'item')} it took and threw away.")
+        lines.append(f"{_things(done.rejected)} it took and threw away.")
     if done.other_keys:
-        items = _words.counted(done.other_keys, "item")
-        lines.append(f"{items} for the same URL under another key; `--any-key` sends them with this one.")
+        lines.append(
+            f"{_things(done.other_keys)} for the same URL under another key; `--any-key` sends them with this."
+        )
     if done.elsewhere:
-        lines.append(f"{_words.counted(done.elsewhere, 'item')} for other places.")
+        lines.append(f"{_things(done.elsewhere)} for other places.")
     if done.in_use:
         lines.append(f"{_words.counted(done.in_use, 'file')} in use by running processes.")
     return lines
@@ -171,7 +170,7 @@ def _dead(options: argparse.Namespace) -> int:
     elif options.retry and letters:
         if not admin.retry(directory, letters, max_size=settings.max_outbox_size):
             return _fail(f"{directory} cannot be written; the dead letters stay where they are.", as_json=options.json)
-        _print(f"{_words.counted(len(letters), 'item')} put back. `contextcompany outbox flush` sends them.")
+        _print(f"{_things(len(letters))} put back. `contextcompany outbox flush` sends them.")
     elif options.json:
         _print([_letter(letter) for letter in letters])
     elif letters:
@@ -224,7 +223,7 @@ def _purge(options: argparse.Namespace) -> int:
     if options.json:
         _print({"items": items, "dead": letters})
     else:
-        _print(f"{_words.counted(items, 'item')} and {_words.counted(letters, 'dead letter')} deleted.")
+        _print(f"{_things(items)} and {_words.counted(letters, 'dead letter')} deleted.")
     return 0
 
 
@@ -236,6 +235,10 @@ def _outbox() -> tuple[Settings, Path]:
 def _decided_by(settings: Settings) -> str:
     source = settings.sources["outbox_dir"]
     return "the default; TCC_OUTBOX_DIR is another" if source == "default" else f"from {source}"
+
+
+def _things(quantity: int) -> str:
+    return f"{quantity:,} span or event" if quantity == 1 else f"{quantity:,} spans or events"
 
 
 def _items(signal: str, quantity: int) -> str:
