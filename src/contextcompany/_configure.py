@@ -181,8 +181,7 @@ def flush(timeout: float = 30.0) -> FlushReport:
     built = _built
     if built is None:
         return FlushReport(0, 0, 0, _diagnostics.counts())
-    delivered, waiting = built.flush(timeout)
-    return FlushReport(delivered, waiting, 0, _diagnostics.counts())
+    return FlushReport(*built.flush(timeout), _diagnostics.counts())
 
 
 def shutdown(timeout: float = 30.0) -> FlushReport:
@@ -196,9 +195,9 @@ def shutdown(timeout: float = 30.0) -> FlushReport:
     report = flush(timeout)
     with _building:
         built, _built = _built, None
-    if built is not None:
-        built.shutdown(max(deadline - time.monotonic(), 0))
-    return report
+    if built is None:
+        return report
+    return FlushReport(*built.shutdown(max(deadline - time.monotonic(), 0)), _diagnostics.counts())
 
 
 def stats() -> dict[str, int]:
@@ -230,23 +229,25 @@ if hasattr(os, "register_at_fork"):
 def _shut_down_at_exit() -> None:
     atexit.unregister(_at_exit)
     atexit.register(_at_exit)
+    _processes.before_termination(_before_exit, lambda: _built.shutdown_timeout if _built is not None else 0.0)
 
 
 def _at_exit() -> None:
     end_open_runs()
     built = _built
     if built is not None:
-        built.shutdown()
+        built.shutdown(built.shutdown_timeout)
 
 
-def _before_child_exit() -> None:
+def _before_exit() -> None:
+    """In a process that ends without `atexit`; so do the providers of the user's, whose spans our processors have."""
     end_open_runs()
     pipelines = sys.modules.get("contextcompany._pipeline")
     if pipelines is not None:
-        pipelines.flush_before_exit(_built)
+        pipelines.shut_down_before_exit(_built)
 
 
-_processes.before_child_exit(_before_child_exit)
+_processes.before_child_exit(_before_exit)
 
 
 def reset_for_tests() -> None:

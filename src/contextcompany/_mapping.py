@@ -31,6 +31,7 @@ __all__ = [
     "COLLECTED",
     "CONTENT",
     "COUNTED_INSIDE",
+    "DIED",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
     "FAILURE",
@@ -82,6 +83,7 @@ SUSPENDED_EVENT = sc.EVENT_TCC_RUN_SUSPENDED
 RESUMED_EVENT = sc.EVENT_TCC_RUN_RESUMED
 
 COLLECTED = sc.TccIncompleteReasonValues.COLLECTED
+DIED = sc.TccIncompleteReasonValues.PROCESS_DIED
 SHUTDOWN = sc.TccIncompleteReasonValues.SHUTDOWN
 RUN_ENDED = sc.TccIncompleteReasonValues.RUN_ENDED
 TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT

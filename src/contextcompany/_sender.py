@@ -144,6 +144,12 @@ class Sender:
         if self._thread is None:
             self._ensure_thread()
 
+    def nudge(self, deadline: float) -> None:
+        """Try now, without waiting for what becomes of it."""
+        if not self._is_closed:
+            self._commands.put(_Flush(deadline))
+            self._ensure_thread()
+
     def flush(self, deadline: float) -> None:
         """Try now; return when all is sent, when it is given up for now, or at `deadline` by the clock."""
         if not self._is_closed and threading.current_thread() is not self._thread:
