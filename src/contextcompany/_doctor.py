@@ -177,7 +177,10 @@ def _storage(settings: Settings, environ: Mapping[str, str]) -> Storage:
     if settings.outbox != "disk":
         state = f"not used: what is recorded waits in memory, as {settings.sources['outbox']} says"
         return Storage(ok=True, kept_on="memory", directory=str(directory), source=source, state=state)
-    ok, state = _state(directory)
+    try:
+        ok, state = _state(directory)
+    except OSError as error:
+        ok, state = False, f"{error}; what is recorded waits in memory"
     return Storage(ok=ok, kept_on="disk", directory=str(directory), source=source, state=state)
 
 

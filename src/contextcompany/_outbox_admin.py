@@ -66,7 +66,7 @@ class File:
 
 def files(directory: Path) -> list[File]:
     """All of them, those with the oldest items first. Each is held for a moment."""
-    return sorted((_file(path) for path in _paths(directory)), key=lambda file: (file.oldest, file.name))
+    return sorted((_file(path) for path in _paths(directory)), key=lambda file: (file.oldest, file.state, file.name))
 
 
 def _paths(directory: Path) -> list[Path]:
@@ -224,19 +224,22 @@ def _write(path: Path, data: bytes) -> None:
 # --- deleting --------------------------------------------------------------------------------------------------------
 
 
-def purge_files(directory: Path, older_than: float) -> int:
-    """Delete what has waited for so many seconds in files that nobody uses, and damaged files of that age."""
+def purge_files(directory: Path, older_than: float) -> tuple[int, int]:
+    """Delete what has waited for so many seconds in files that nobody uses, and damaged files of that age.
+
+    Returns how many spans and events, and how many damaged files, that were.
+    """
     before = time.time() - older_than if older_than else float("inf")
-    deleted = 0
+    items = damaged = 0
     for file in files(directory):
         path = directory / file.name
         with suppress(InUseError, OSError):
             if file.state == "waiting":
-                deleted += purge(path, before)
+                items += purge(path, before)
             elif file.state == "damaged" and path.stat().st_mtime < before:
                 path.unlink()
-                path.with_name(path.name + "-wal").unlink(missing_ok=True)
-    return deleted
+                damaged += 1
+    return items, damaged
 
 
 def purge_letters(directory: Path, older_than: float) -> int:

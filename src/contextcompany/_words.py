@@ -27,7 +27,7 @@ def age(seconds: float) -> str:
     """A time that has passed, as `40 s`, `12 min`, `3 days`."""
     for unit, length in _UNITS:
         if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
+            return f"{seconds // length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
 
 

@@ -107,8 +107,8 @@ def _totals(files: Sequence[File], letters: Sequence[DeadLetter]) -> list[str]:
     lines = []
     if waiting or left_open:
         quantity = _things(sum(each.items for each in waiting) + left_open)
-        lines.append(f"{quantity} of ended processes. The next program here that sends to the same place sends them;")
-        lines.append("`contextcompany outbox flush` does it now.")
+        lines.append(f"{quantity} of ended processes wait. The next program here that sends to the same place sends")
+        lines.append("them along; `contextcompany outbox flush` does it now.")
     else:
         lines.append("Nothing of ended processes waits.")
     if in_use:
@@ -218,12 +218,15 @@ def _purge(options: argparse.Namespace) -> int:
         if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
             _print("Nothing is deleted.")
             return 1
-    items = 0 if options.dead else admin.purge_files(directory, options.older_than)
+    items, damaged = (0, 0) if options.dead else admin.purge_files(directory, options.older_than)
     letters = admin.purge_letters(directory, options.older_than)
     if options.json:
-        _print({"items": items, "dead": letters})
+        _print({"items": items, "damaged": damaged, "dead": letters})
     else:
-        _print(f"{_things(items)} and {_words.counted(letters, 'dead letter')} deleted.")
+        told = [_things(items)] * bool(items)
+        told += [_words.counted(damaged, "damaged file")] * bool(damaged)
+        told += [_words.counted(letters, "dead letter")] * bool(letters)
+        _print(f"Deleted: {', '.join(told)}." if told else "There was nothing to delete.")
     return 0
 
 
@@ -234,7 +237,7 @@ def _outbox() -> tuple[Settings, Path]:
 
 def _decided_by(settings: Settings) -> str:
     source = settings.sources["outbox_dir"]
-    return "the default; TCC_OUTBOX_DIR is another" if source == "default" else f"from {source}"
+    return "the default; TCC_OUTBOX_DIR sets another" if source == "default" else f"from {source}"
 
 
 def _things(quantity: int) -> str:
