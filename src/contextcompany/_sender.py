@@ -29,6 +29,11 @@ _GATHER_S = 0.5
 _IDLE_S = 30.0
 """The thread ends, and the connection with it, when nothing came for so long."""
 
+_MAX_IDLE = 16
+"""When there are more threads, as with a destination for each of many tenants, they end sooner."""
+
+_THREAD = "contextcompany-sender"
+
 _PAUSE_S = 1.0
 """After a failure of our own."""
 
@@ -193,7 +198,7 @@ class Sender:
                 return True  # who holds it looks again after letting go
             try:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="contextcompany-sender", daemon=True)
+                    self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
                     self._thread.start()
             except RuntimeError:  # at exit no thread starts any more, from Python 3.12 on
                 self._thread = None
@@ -254,7 +259,10 @@ class Sender:
 
     def _seconds_until_due(self) -> float:
         due = [lane.retry_at for lane in self._lanes.values() if not lane.is_empty()]
-        return max(0.0, min(due) - self._clock()) if due else _IDLE_S
+        if due:
+            return max(0.0, min(due) - self._clock())
+        senders = [thread for thread in threading.enumerate() if thread.name == _THREAD]
+        return _IDLE_S if len(senders) <= _MAX_IDLE else _GATHER_S
 
     def _take_commands(self, seconds: float) -> bool:
         """Wait for a command and take all there are; whether there was one."""
