@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from contextcompany._settings import Signal
 
 __all__ = [
+    "CORRUPT",
     "MAX_AGE_S",
     "SUFFIX",
     "Contents",
@@ -50,7 +51,8 @@ MAX_AGE_S = 7 * 24 * 3600
 
 SUFFIX = ".outbox"
 
-_CORRUPT = ".corrupt"
+CORRUPT = ".corrupt"
+"""Comes after the name of a damaged file."""
 
 _APPLICATION_ID = 0x74636F62
 _VERSION = 1
@@ -496,6 +498,7 @@ def look(path: Path) -> Contents:
 
     Raises:
         InUseError: its process lives.
+        sqlite3.OperationalError: it cannot be read.
         sqlite3.DatabaseError: it is no file of ours, or a damaged one.
     """
     with _held(path) as connection:
@@ -512,6 +515,7 @@ def purge(path: Path, before: float) -> int:
 
     Raises:
         InUseError: its process lives.
+        sqlite3.OperationalError: it cannot be read.
         sqlite3.DatabaseError: it is no file of ours, or a damaged one.
     """
     with _held(path) as connection:
@@ -630,10 +634,10 @@ def _unlink_journal(path: Path) -> None:
 def put_aside(path: Path) -> None:
     """Rename a damaged file, so that nobody stumbles over it again; it can be looked at for as long as others wait."""
     _diagnostics.count("outbox_corrupt")
-    _diagnostics.warn("outbox_corrupt", "The outbox file %s is damaged and was renamed to …%s.", path.name, _CORRUPT)
+    _diagnostics.warn("outbox_corrupt", "The outbox file %s is damaged and was renamed to …%s.", path.name, CORRUPT)
     for name in (path.name, path.name + "-wal"):
         with suppress(OSError):
-            path.with_name(name).rename(path.with_name(name + _CORRUPT))
+            path.with_name(name).rename(path.with_name(name + CORRUPT))
 
 
 # --- without a disk --------------------------------------------------------------------------------------------------
@@ -889,7 +893,7 @@ class Outbox:
             path = Path(each.path)
             if len(self._others) >= _MAX_ADOPTED or tried >= _MAX_TRIED:
                 return
-            if each.name.endswith(_CORRUPT):
+            if each.name.endswith(CORRUPT):
                 _forget_old(path)
             elif (
                 each.name.endswith(SUFFIX)

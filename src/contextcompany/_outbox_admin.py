@@ -15,7 +15,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from contextcompany._dead_letters import DeadLetters
 from contextcompany._decoding import as_json, describe
 from contextcompany._encoding import request
-from contextcompany._outbox import SUFFIX, Contents, Entry, InUseError, Item, Outbox, Shelf, Waiting, look, purge
+from contextcompany._outbox import (
+    CORRUPT,
+    SUFFIX,
+    Contents,
+    Entry,
+    InUseError,
+    Item,
+    Outbox,
+    Shelf,
+    Waiting,
+    look,
+    purge,
+)
 from contextcompany._sender import Sender
 
 if TYPE_CHECKING:
@@ -38,7 +50,7 @@ __all__ = [
     "retry",
 ]
 
-State = Literal["waiting", "in use", "damaged", "another user's"]
+State = Literal["waiting", "in use", "damaged", "unreadable", "another user's"]
 
 
 _EMPTY = Contents([], 0)
@@ -66,30 +78,47 @@ class File:
 
 def files(directory: Path) -> list[File]:
     """All of them, those with the oldest items first. Each is held for a moment."""
-    return sorted((_file(path) for path in _paths(directory)), key=lambda file: (file.oldest, file.state, file.name))
+    found = [file for path in _paths(directory) if (file := _file(path))]
+    return sorted(found, key=lambda file: (file.oldest, file.state, file.name))
 
 
 def _paths(directory: Path) -> list[Path]:
     try:
-        return [path for path in directory.iterdir() if path.name.endswith((SUFFIX, SUFFIX + ".corrupt"))]
+        return [path for path in directory.iterdir() if path.name.endswith((SUFFIX, SUFFIX + CORRUPT))]
     except FileNotFoundError:
         return []
 
 
-def _file(path: Path) -> File:
-    size = sum(each.stat().st_size for each in (path, path.with_name(path.name + "-wal")) if each.exists())
-    if not path.name.endswith(SUFFIX):
-        return File(path.name, "damaged", size)
-    if hasattr(os, "geteuid") and path.stat().st_uid != os.geteuid():
-        return File(path.name, "another user's", size)
-    if not path.stat().st_size:
-        return File(path.name, "in use", size)  # it is being made
+def _file(path: Path) -> File | None:
     try:
-        return File(path.name, "waiting", size, look(path))
+        size = path.stat().st_size + (journal.stat().st_size if (journal := _journal(path)).exists() else 0)
+        return File(path.name, *_state(path, size))
+    except FileNotFoundError:
+        return None  # its process has sent everything meanwhile
+
+
+def _state(path: Path, size: int) -> tuple[State, int, Contents]:
+    if not path.name.endswith(SUFFIX):
+        return "damaged", size, _EMPTY
+    if hasattr(os, "geteuid") and path.stat().st_uid != os.geteuid():
+        return "another user's", size, _EMPTY
+    if not path.stat().st_size:
+        return "in use", size, _EMPTY  # it is being made
+    try:
+        return "waiting", size, look(path)
     except InUseError:
-        return File(path.name, "in use", size)
+        return "in use", size, _EMPTY
+    except sqlite3.OperationalError:
+        path.stat()  # unless it is gone
+        return "unreadable", size, _EMPTY
     except sqlite3.DatabaseError:
-        return File(path.name, "damaged", size)
+        return "damaged", size, _EMPTY
+
+
+def _journal(path: Path) -> Path:
+    """The journal of a file; that of a damaged one was renamed with it."""
+    name = path.name.removesuffix(CORRUPT)
+    return path.with_name(f"{name}-wal{path.name[len(name) :]}")
 
 
 def letters(directory: Path) -> list[DeadLetter]:
@@ -239,6 +268,7 @@ def purge_files(directory: Path, older_than: float) -> tuple[int, int]:
             elif file.state == "damaged" and path.stat().st_mtime < before:
                 path.unlink()
                 damaged += 1
+                _journal(path).unlink(missing_ok=True)
     return items, damaged
 
 

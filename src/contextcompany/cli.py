@@ -87,6 +87,7 @@ def _file_rows(file: File) -> list[tuple[str, str, str, str, str]]:
         state = {
             "in use": "in use by a running process",
             "damaged": f"damaged: {file.name}",
+            "unreadable": f"cannot be read: {file.name}",
             "another user's": "a file of another user",
         }[file.state]
         return [(file.process, state, "", "", size)]
