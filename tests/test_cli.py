@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -282,9 +283,9 @@ LEAVES = """
     import contextcompany as tcc
 
     tcc.configure(durability="sync")
-    for agent in sys.argv[1].split(","):
+    for agent in filter(None, sys.argv[1].split(",")):
         tcc.run(agent=agent).prompt("q").response("a").end()
-    if sys.argv[2] == "feedback":
+    for _ in range(sys.argv[2].count("feedback")):
         tcc.submit_feedback("r", score="thumbs_up")
     if sys.argv[2] == "open":
         still_open = tcc.run(agent="open").prompt("q")
@@ -496,6 +497,35 @@ def test_dead_letters_can_be_exported(dead, tmp_path):
     assert (from_json["name"], from_json["traceId"], from_json["spanId"]) == ("invoke_agent a", *ids)
     assert (from_protobuf.name, from_protobuf.trace_id.hex(), from_protobuf.span_id.hex()) == ("invoke_agent a", *ids)
     assert {stat.S_IMODE(path.stat().st_mode) for path in (as_json, as_protobuf)} == {0o600}
+
+
+def test_events_among_dead_letters(outbox, receiver, tmp_path):
+    """Feedback is an event; it has a name and ids, and a file of its own beside the spans."""
+    leave("a", outbox)
+    receiver.answer()
+    receiver.answer(400, times=1)
+    command("outbox", "flush", **outbox)
+    receiver.answer(503)
+    leave("", outbox, "feedback, feedback")
+    receiver.answer()
+    receiver.answer(400, times=2)
+    command("outbox", "flush", **outbox)
+
+    span, event = json.loads(command("outbox", "dead", "--json", **outbox)[1])
+    as_json, as_protobuf = tmp_path / "letters.jsonl", tmp_path / "letters.pb"
+    command("outbox", "dead", "--export", str(as_json), **outbox)
+    told = command("outbox", "dead", "--export", str(as_protobuf), **outbox)[1]
+    again = command("outbox", "dead", "--retry", **outbox)[0], command("outbox", "flush", **outbox)[0]
+
+    assert (span["signal"], event["signal"], event["name"]) == ("traces", "logs", "gen_ai.evaluation.result")
+    assert f"{as_protobuf} and {tmp_path / 'letters.logs.pb'}" in told
+    records = ExportLogsServiceRequest.FromString((tmp_path / "letters.logs.pb").read_bytes())
+    assert records.resource_logs[0].scope_logs[0].log_records[0].trace_id.hex() == event["trace_id"]
+    spans, logs = map(json.loads, as_json.read_text().splitlines())
+    assert (list(spans), list(logs)) == (["resourceSpans"], ["resourceLogs"])
+    assert logs["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["traceId"] == event["trace_id"]
+    assert again == (0, 0)
+    assert len(receiver.logs()) == 2
 
 
 def test_purge(dead, running, directory):
