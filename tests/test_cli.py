@@ -261,6 +261,26 @@ def test_doctor_finds_what_keeps_programs_from_recording(receiver, tmp_path):
     )
 
 
+def test_doctor_finds_what_is_wrong_in_variables_of_others(receiver, directory):
+    """They keep nothing from working, but somebody meant something by them."""
+    code, out, _ = command(
+        "doctor",
+        OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url,
+        OTEL_EXPORTER_OTLP_TIMEOUT="10",
+        OTEL_EXPORTER_OTLP_LOGS_HEADERS="x-team=blue",
+        TCC_OUTBOX_DIR=str(directory),
+    )
+
+    assert (code, findings(out)) == (
+        0,
+        [
+            "! `OTEL_EXPORTER_OTLP_TIMEOUT` must be a number of milliseconds from 100 on; the default is used.",
+            "✓ The test run was accepted: 200 OK.",
+        ],
+    )
+    assert "  headers of spans   –\n  headers of events  x-team (values not shown)\n" in out
+
+
 def test_doctor_says_who_can_look_into_the_outbox(receiver, directory):
     """What waits there is what people said."""
     directory.mkdir(mode=0o755)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shutil
 import stat
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from contextcompany import _settings, _words
+from contextcompany import _diagnostics, _settings, _words
 from contextcompany._encoding import encode_span, envelope, partial_success, request
 from contextcompany._http import Client, NoAnswerError
 from contextcompany._outbox import Item
@@ -20,7 +22,7 @@ from contextcompany._settings import SETTINGS, Settings, public_url
 from contextcompany._verdict import failure, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from contextcompany._http import Answer, Trouble
@@ -90,6 +92,8 @@ class Examination:
     outbox: Storage
     problem: str
     """What keeps programs from recording anything; empty if nothing does."""
+    notes: tuple[str, ...]
+    """What is wrong, but keeps nothing from working."""
     test_run: Trial
 
     @property
@@ -106,8 +110,9 @@ def examine(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Exami
     Raises:
         ConfigurationError: a setting is wrong.
     """
-    settings = _settings.resolve(explicit, environ)
-    destination = _settings.destination(settings, environ)
+    with _listening() as notes:
+        settings = _settings.resolve(explicit, environ)
+        destination = _settings.destination(settings, environ)
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     return Examination(
         versions={
@@ -121,8 +126,22 @@ def examine(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Exami
         source=destination.source,
         outbox=_storage(settings, environ),
         problem="OTEL_SDK_DISABLED=true: programs record nothing" if disabled else "",
+        notes=tuple(notes),
         test_run=send_test_run(destination),
     )
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """What is said meanwhile on the logger, as of variables of others that are wrong."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]  # for this one
+    _diagnostics.LOGGER.addHandler(handler)
+    try:
+        yield said
+    finally:
+        _diagnostics.LOGGER.removeHandler(handler)
 
 
 def _version(package: str) -> str:
@@ -292,6 +311,7 @@ def report(found: Examination) -> str:
     lines += ["", "Findings"]
     lines += [f"  ✗ {_words.sentence(found.problem)}"] if found.problem else []
     lines += [] if found.outbox.ok else [f"  ✗ The outbox cannot be used: {_words.sentence(found.outbox.state)}"]
+    lines += [f"  ! {note}" for note in found.notes]
     lines += _trial_lines(found.test_run)
     return "\n".join(lines)
 
