@@ -128,6 +128,9 @@ class _Key(NamedTuple):
 
 
 class _Store(Protocol):
+    is_adopted: bool
+    """Whether another process filled it."""
+
     def put(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None: ...
     def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]: ...
     def delete(self, items: Sequence[Item]) -> None: ...
@@ -172,6 +175,7 @@ class DiskStore:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, max_size: int, inode: int) -> None:
         self.path = path
+        self.is_adopted = False
         self._connection = connection
         self._max_size = max_size
         self._inode = inode
@@ -238,6 +242,7 @@ class DiskStore:
             if expired:
                 _diagnostics.count("expired", expired)
             store._recount()
+            store.is_adopted = True
         except BaseException:
             connection.close()
             raise
@@ -315,6 +320,10 @@ class DiskStore:
         """Let go of the file; an empty one is deleted."""
         with self._lock:
             is_empty = False
+            if not self.is_there() and self.waiting():
+                _diagnostics.count(
+                    "not_sent", self.waiting()
+                )  # its directory was deleted, and it goes with the process
             with suppress(sqlite3.Error):
                 is_empty = self._connection.execute(
                     "SELECT NOT EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM open)"
@@ -646,6 +655,8 @@ def put_aside(path: Path) -> None:
 class MemoryStore:
     """What waits in this process only. The oldest goes when there is no room."""
 
+    is_adopted = False
+
     def __init__(self, max_size: int = _MAX_MEMORY) -> None:
         self._max_size = max_size
         self._lock = threading.RLock()
@@ -781,9 +792,8 @@ class Outbox:
             return [store for store in (*self._others, self._own, self._memory) if store is not None]
 
     def waiting(self, destination: str | None = None) -> int:
-        """How many of this process's own items wait, as far as it can see; those of dead processes do not count."""
-        with self._lock:
-            return sum(store.waiting(destination) for store in (self._own, self._memory) if store is not None)
+        """How many of this process's own items wait; those of dead processes do not count."""
+        return sum(store.waiting(destination) for store in self.stores() if not store.is_adopted)
 
     def adopt(self, known: AbstractSet[str]) -> set[str]:
         """Take over files that dead processes left, if they hold something for `known` destinations: for which ones."""
