@@ -9,7 +9,7 @@ import textwrap
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
 
 from endpoint import Endpoint
 from ledger import Entry, read
@@ -57,7 +57,7 @@ class Scene:
     def start(self, source: str, *, first: str = "", **environ: str) -> "Popen[str]":
         """Start a program that has everything of `workloads`; `first` is what it does before that is imported."""
         program = textwrap.dedent(first) + "\nfrom workloads import *\n" + textwrap.dedent(source)
-        started = start_program(program, **{**self.environ, **environ})
+        started = start_program(program, stdin=PIPE, **{**self.environ, **environ})
         self._programs.append(started)
         return started
 
