@@ -5,11 +5,14 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Entry", "Ledger", "read"]
+__all__ = ["TICK_S", "Entry", "Ledger", "read"]
+
+TICK_S = 0.02
+"""How often a thread notes that it gets the processor."""
 
 
 class Entry(NamedTuple):
-    """One line: when which process began or ended which span."""
+    """One line: when which process began or ended which span, or was awake."""
 
     time_ns: int
     pid: int
@@ -35,6 +38,10 @@ class Ledger:
     def ended(self, recording: Any) -> None:
         """Note that `.end()` has returned."""
         self._write("ended", recording)
+
+    def ticked(self) -> None:
+        """Note that a thread which sleeps most of the time has just been awake."""
+        os.write(self._file, f"{time.time_ns()} {os.getpid()} ticked - -\n".encode())
 
     def _write(self, what: str, recording: Any) -> None:
         span = recording.span.get_span_context()

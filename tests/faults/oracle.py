@@ -4,6 +4,7 @@ Ended spans = delivered + still in the outbox + dead letters + counted drops; us
 that ends takes at most `shutdown_timeout` and one second.
 """
 
+import itertools
 import os
 import textwrap
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 
 from endpoint import Endpoint
-from ledger import Entry, read
+from ledger import TICK_S, Entry, read
 from programs import Printed, finish, start_program
 
 __all__ = ["EXIT_S", "GRACE_NS", "Scene"]
@@ -106,9 +107,10 @@ class Scene:
         arrived, entries = self.endpoint.spans, self.entries()
         assert self.endpoint.errors == []
         deaths = killed or {}
+        safe_until = {pid: at_ns - grace_ns(entries, pid, at_ns) for pid, at_ns in deaths.items()}
 
         def is_old(entry: Entry) -> bool:
-            return entry.pid not in deaths or entry.time_ns < deaths[entry.pid] - GRACE_NS
+            return entry.pid not in deaths or entry.time_ns < safe_until[entry.pid]
 
         ended = {entry.ids: entry for entry in entries if entry.what == "ended"}
         old = {ids for ids, entry in ended.items() if strict or is_old(entry)}
@@ -130,6 +132,14 @@ class Scene:
 
         orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in arrived}
         assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere"
+
+
+def grace_ns(entries: list[Entry], pid: int, at_ns: int) -> int:
+    """100 ms, and more where the machine is busy: as often as a writer needs the processor, and has to wait for it."""
+    ticks = [entry.time_ns for entry in entries if entry.pid == pid and entry.what == "ticked"]
+    times = [time_ns for time_ns in ticks if at_ns - 10**9 < time_ns < at_ns]
+    gaps = [later - earlier for earlier, later in itertools.pairwise([*times, at_ns])]
+    return GRACE_NS + 5 * max(0, max(gaps, default=0) - int(TICK_S * 1e9))
 
 
 def told(entries: set[Entry], deaths: Mapping[int, int]) -> list[str]:

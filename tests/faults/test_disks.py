@@ -129,11 +129,11 @@ def test_a_directory_that_is_deleted(scene):
         """
         import sys, time
         work()
-        time.sleep(0.15)
+        time.sleep(0.4)
         print("ready", flush=True)
         sys.stdin.readline()
         work()
-        time.sleep(0.15)
+        time.sleep(0.4)
         print("ready", flush=True)
         sys.stdin.readline()
         """
@@ -259,7 +259,7 @@ DAMAGED_WHILE_OPEN = """
     import glob, os, sys, time
     for _ in range(5):
         work()
-    time.sleep(0.15)
+    time.sleep(0.4)
     (path,) = glob.glob(os.environ["TCC_OUTBOX_DIR"] + "/*.outbox")
     for name in (path, path + "-wal"):
         with open(name, "r+b") as file:
@@ -407,7 +407,7 @@ def test_clocks_that_jump(scene, jumps):
         work()
         for shifts[0] in {jumps}:
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
         tcc.flush(0.5)
         print("ready", flush=True)
         sys.stdin.readline()

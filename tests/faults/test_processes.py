@@ -29,7 +29,7 @@ CASES = {
             random.seed(0)
             for _ in range(10):
                 work(20_000)
-            time.sleep(0.15)
+            time.sleep(0.4)
 
         work()
         tcc.flush(5)
@@ -51,7 +51,7 @@ CASES = {
             step.prompt("p").response("r")
             step.end()
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
 
         run = tcc.run()
         ledger.began(run)
@@ -65,7 +65,7 @@ CASES = {
     "while requests are on their way": """
         def serve():
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
 
         children = []
         for _ in range(10):
@@ -83,7 +83,7 @@ CASES = {
 
         def serve():
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
 
         threads = [threading.Thread(target=record) for _ in range(3)]
         children = []
@@ -97,9 +97,9 @@ CASES = {
     "grandchildren": """
         def serve():
             work()
-            joined([fork(lambda: (work(), time.sleep(0.15)))])
+            joined([fork(lambda: (work(), time.sleep(0.4)))])
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
 
         work()
         joined([fork(serve) for _ in range(2)])
@@ -107,7 +107,7 @@ CASES = {
     "a child that executes another program": """
         def serve():
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
             os.execv("/bin/true", ["true"])
 
         work()
@@ -115,20 +115,20 @@ CASES = {
         work()
     """,
     "before anything was recorded": """
-        joined([fork(lambda: (work(), time.sleep(0.15))) for _ in range(2)])
+        joined([fork(lambda: (work(), time.sleep(0.4))) for _ in range(2)])
         work()
     """,
     "after a shutdown": """
         work()
         tcc.shutdown(5)
-        joined([fork(lambda: (work(), time.sleep(0.15))) for _ in range(2)])
+        joined([fork(lambda: (work(), time.sleep(0.4))) for _ in range(2)])
         work()
     """,
     "a parent that is gone first": """
         if os.fork() == 0:
             time.sleep(0.2)
             work()
-            time.sleep(0.15)
+            time.sleep(0.4)
             os._exit(0)
         work()
     """,

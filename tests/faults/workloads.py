@@ -7,7 +7,7 @@ import threading
 import time
 
 import contextcompany as tcc
-from ledger import Ledger
+from ledger import TICK_S, Ledger
 
 __all__ = ["end", "ledger", "task", "tcc", "victim", "work"]
 
@@ -50,6 +50,7 @@ def victim(seed: int, way: str = "", after: float = 0.0) -> None:
     if way:
         threading.Thread(target=_end_itself, args=(way, after), daemon=True).start()
     threading.Thread(target=_work_for_ever, args=(random.Random(seed + 1),), daemon=True).start()
+    threading.Thread(target=_tick, daemon=True).start()
     work()
     print("ready", flush=True)
     _work_for_ever(rng)
@@ -62,6 +63,12 @@ def _work_for_ever(rng: random.Random) -> None:
     except Exception as error:  # noqa: BLE001 - whatever reaches user code is what the test is about
         os.write(2, f"raised into user code: {error!r}\n".encode())
         os._exit(99)
+
+
+def _tick() -> None:
+    while True:
+        time.sleep(TICK_S)
+        ledger.ticked()
 
 
 def _end_itself(way: str, after: float) -> None:
