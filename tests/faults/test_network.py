@@ -6,6 +6,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -628,10 +629,8 @@ def test_a_certificate_that_is_not_trusted_holds_everything(bench, certificates,
         made.check(server)
 
 
-def test_https_to_a_plain_server_is_held(bench, server):
+def test_https_to_a_plain_server_is_held(bench):
     """N7: the scheme is wrong."""
-    made = bench(server.url.replace("http", "https"))
-    server.always = faults.garbage
     with socket.create_server(("127.0.0.1", 0)) as plain:
 
         def answer() -> None:
@@ -642,8 +641,8 @@ def test_https_to_a_plain_server_is_held(bench, server):
 
         thread = threading.Thread(target=answer)
         thread.start()
-        made = bench(f"https://127.0.0.1:{plain.getsockname()[1]}/v1/traces")
-        made.put(spans(2))
+        made = bench(f"https://127.0.0.1:{plain.getsockname()[1]}/v1/traces", hasty=False)
+        made.shelf.put(spans(2))
         made.flush()
         thread.join()
 
@@ -663,8 +662,8 @@ def test_http_to_a_tls_server_is_held(bench):
 
         thread = threading.Thread(target=answer)
         thread.start()
-        made = bench(f"http://127.0.0.1:{tls.getsockname()[1]}/v1/traces")
-        made.put(spans(2))
+        made = bench(f"http://127.0.0.1:{tls.getsockname()[1]}/v1/traces", hasty=False)
+        made.shelf.put(spans(2))
         made.flush()
         thread.join()
 
@@ -1075,24 +1074,58 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
 
-def test_instrumented_clients_record_no_span_of_ours(bench, server):
-    """C3: with every instrumentation of HTTP clients that is installed."""
+def test_an_instrumented_client_records_no_span_of_ours(bench, server):
+    """C3: only of what the program itself sends with it."""
+    import requests
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-    requests = pytest.importorskip("opentelemetry.instrumentation.requests", reason="not installed")
+    module = pytest.importorskip("opentelemetry.instrumentation.requests", reason="not installed")
     provider, exporter = TracerProvider(), InMemorySpanExporter()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    instrumentor = requests.RequestsInstrumentor()
+    instrumentor = module.RequestsInstrumentor()
     instrumentor.instrument(tracer_provider=provider)
     try:
+        requests.post(server.url, timeout=5).close()
         made = bench(server.url)
         made.put(spans(5))
         made.until_empty()
     finally:
         instrumentor.uninstrument()
 
-    assert exporter.get_finished_spans() == ()
+    assert (len(exporter.get_finished_spans()), len(server.seen)) == (1, 2)
+
+
+FORKS = """
+import os, sys, time
+sys.path[:0] = {path!r}
+from test_network import Bench, spans
+
+made = Bench({url!r}, hasty=False)
+made.put(spans(2))
+made.flush()
+child = os.fork()
+if child == 0:
+    made.sender.abandon()
+    other = Bench({url!r}, hasty=False)
+    other.put(spans(2))
+    other.sender.close(time.monotonic() + 5)
+    os._exit(other.shelf.left)
+status = os.waitpid(child, 0)[1]
+made.put(spans(2))
+made.sender.close(time.monotonic() + 5)
+sys.exit(status or made.shelf.left)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_a_forked_child_lets_the_connection_be(server):
+    """Its own is another one, and the parent goes on with its own."""
+    program = FORKS.format(path=sys.path, url=server.url)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=30)
+
+    assert [exchange.connection for exchange in server.seen] == [1, 2, 1]
+    assert set(server.kept.values()) == {1}
 
 
 # --- the sender itself -----------------------------------------------------------------------------------------------
