@@ -775,7 +775,7 @@ def test_one_that_a_server_fails_at_does_not_hold_up_the_others(bench, server):
     """A 500 for one span is that span's fault as soon as others are taken."""
     items = spans(64)
     bad = items[17].key
-    server.always = faults.fails_at(500, bad)
+    server.always = faults.refuses(500, bad)
     made = bench(server.url)
     made.put(items)
     made.until(lambda: len(made.shelf.done) == 63)
@@ -955,13 +955,14 @@ def test_certificates_of_the_environment_count_when_there_are_no_others(bench, c
 def test_a_proxy_is_used_as_configured(bench, server):
     """N11: it gets the whole URL and its own password."""
     made = bench("http://observatory.example/v1/traces?a=b", proxy=server.origin.replace("//", "//me:p%40ss@"))
-    made.put(spans(2))
+    made.put(spans(2, 1000))
     made.flush()
 
     made.check(server)
     (seen,) = server.seen
     assert seen.line == "POST http://observatory.example/v1/traces?a=b HTTP/1.1"
     assert (seen.headers["host"], seen.headers["proxy-authorization"]) == ("observatory.example", "Basic bWU6cEBzcw==")
+    assert seen.headers["content-encoding"] == "gzip"  # as to every host that is not this machine
 
 
 def test_https_goes_through_a_tunnel(bench, certificates):
@@ -1030,6 +1031,24 @@ def test_a_request_has_what_was_configured(bench, server):
     assert seen.headers["user-agent"].startswith("contextcompany/")
     assert seen.headers["content-type"] == "application/x-protobuf"
     assert "content-encoding" not in seen.headers
+
+
+@pytest.mark.parametrize("library", ["zlib", "isal"])
+@pytest.mark.parametrize("size", [10, 1000, 1_000_000])
+def test_compressed_bodies_can_be_unpacked(bench, server, monkeypatch, library, size):
+    """By whichever library; tiny ones are sent as they are."""
+    from contextcompany import _http
+
+    if library == "zlib":
+        monkeypatch.setattr(_http, "igzip", None)
+    else:
+        pytest.importorskip("isal")
+    made = bench(server.url, compression=True)
+    made.put(spans(1, size))
+    made.until_empty()
+
+    made.check(server)
+    assert (server.seen[0].headers.get("content-encoding") == "gzip") == (size >= 1000)
 
 
 # --- C3: not traced --------------------------------------------------------------------------------------------------
