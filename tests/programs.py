@@ -21,11 +21,12 @@ def run_program(source: str, *arguments: str, **environ: str) -> Printed:
     return finish(start_program(source, *arguments, **environ))
 
 
-def start_program(source: str, *arguments: str, **environ: str) -> "subprocess.Popen[str]":
+def start_program(source: str, *arguments: str, stdin: int | None = None, **environ: str) -> "subprocess.Popen[str]":
     """Start a program and return at once. `environ` is added to this process's own, which the tests have cleaned."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(source), *arguments],
         env={**os.environ, **environ},
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

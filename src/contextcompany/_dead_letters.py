@@ -100,6 +100,7 @@ class DeadLetters:
     def _connect(self) -> sqlite3.Connection:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self.path, timeout=_BUSY_S)
+        connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
         connection.execute(_SCHEMA)
         return connection
 

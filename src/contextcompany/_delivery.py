@@ -40,6 +40,12 @@ _MAX_COMMIT_SIZE = 4 * 2**20
 _BREATH_S = 0.002
 """The writer lets other threads have the interpreter after this time; they would have to wait 5 ms to take it."""
 
+_PATIENCE_S = 2.0
+"""How long a thread waits for its turn to write before it leaves that to the one which is writing."""
+
+_MAX_ROUTES = 256
+"""With more destinations than this, those that nothing waits for are let go of."""
+
 _SNAPSHOT_EVERY_S = 30.0
 _LOOK_AROUND_EVERY_S = 60.0
 
@@ -173,6 +179,10 @@ class Delivery:
         else:
             self._ring()
 
+    def write(self) -> None:
+        """Write what waits, without sending it."""
+        self._drain()
+
     def flush(self, timeout: float) -> Report:
         """Write and send what waits, for at most `timeout` seconds."""
         deadline = time.monotonic() + timeout
@@ -198,6 +208,13 @@ class Delivery:
         for route in routes:
             route.sender.close(deadline)
         report = self.report()
+        if self._outbox.is_on_disk and any(r.shelf.waiting() and r.sender.status.error is None for r in routes):
+            _diagnostics.warn(
+                "left",
+                "%d spans or events could not be sent before the end. They wait in the outbox for the next process "
+                "that sends to the same place.",
+                report.waiting,
+            )
         self._outbox.close()
         return report
 
@@ -219,6 +236,8 @@ class Delivery:
         with self._draining:
             self._drain()
             self._plan = plan
+            for route in self._routes.values():
+                route.sender.keeps(plan.mode != "off")
             self._outbox.become(self._new_outbox(plan))
 
     # -- writing ---------------------------------------------------------------------------------------------------
@@ -271,6 +290,8 @@ class Delivery:
 
     def _look_around(self) -> None:
         """Take over what dead processes left, and give room back."""
+        if len(self._routes) > _MAX_ROUTES:
+            self._forget_routes()
         if self._plan.mode != "disk":
             return
         by_fingerprint = {route.fingerprint: route for route in list(self._routes.values())}
@@ -280,9 +301,12 @@ class Delivery:
 
     def _drain(self) -> None:
         """Write what is queued. Returns when it is in the outbox, whoever put it there."""
-        with self._draining:
+        # Garbage collection may end a run on a thread that holds a lock which the one at work here waits for.
+        if not self._draining.acquire(timeout=_PATIENCE_S):
+            return
+        try:
             if self._is_draining:
-                return  # called by a finalizer, or a signal handler, on the thread that is at it
+                return  # called by a finalizer on the thread that is at it
             self._is_draining = True
             try:
                 self._drain_queue()
@@ -290,6 +314,8 @@ class Delivery:
                 _diagnostics.internal_error("writing what has ended")
             finally:
                 self._is_draining = False
+        finally:
+            self._draining.release()
 
     def _drain_queue(self) -> None:
         self._queued_size = 0
@@ -377,6 +403,13 @@ class Delivery:
             route = self._routes[destination] = _Route(fingerprint, label, shelf, sender)
             self._look_around_at = 0.0
         return route
+
+    def _forget_routes(self) -> None:
+        with self._draining:
+            for destination, route in list(self._routes.items()):
+                if destination != self.default and not route.shelf.waiting():
+                    del self._routes[destination]
+                    route.sender.close(time.monotonic())
 
     def _settle(self, outcome: str, quantity: int) -> None:
         if quantity == 0:

@@ -110,7 +110,7 @@ class Lane:
         self._secrets = _secrets(endpoint)
         self._label = label
         self._is_default = is_default
-        self._keep = keep
+        self.keep = keep
         self._clock = clock
         self._batches: deque[_Batch] = deque()
         self._suspects: list[_Batch] = []
@@ -292,7 +292,7 @@ class Lane:
             return
         self._batches.popleft()
         self._refusals += 1
-        if not self._keep:
+        if not self.keep:
             self._shelf.dropped(batch.items, "outbox_off")
         elif self._accepted and self._refusals < _REFUSALS_IN_A_ROW:
             self._bury(batch)
@@ -324,7 +324,7 @@ class Lane:
     def _later(self, batch: _Batch, verdict: Verdict) -> None:
         if verdict.is_too_large and batch.size >= 2 * _MIN_REQUEST_BYTES:
             self._limit = min(self._limit, batch.size // 2)
-        if verdict.may_be_poison and self._keep:
+        if verdict.may_be_poison and self.keep:
             self._isolate(batch, verdict)
         self._delay(batch, verdict, is_held=False)
 
@@ -359,7 +359,7 @@ class Lane:
         self.retry_at = self._clock() + (own if verdict.retry_after is None else verdict.retry_after)
         since = self.setback.since if self.setback else time.time()
         self.setback = Setback(is_held, self._public(verdict.reason), since)
-        if not self._keep:
+        if not self.keep:
             self._drop(batch)
         self._say(verdict, is_held=is_held)
 
@@ -369,10 +369,10 @@ class Lane:
 
     def _say(self, verdict: Verdict, *, is_held: bool) -> None:
         reason = self._public(verdict.reason)
-        fate = "is kept in the outbox and tried again" if self._keep else "is dropped, as the outbox is off"
+        fate = "is kept in the outbox and tried again" if self.keep else "is dropped, as the outbox is off"
         if verdict.is_absent and self._is_default:
             if self.announce_absence:
-                fate = "is kept in the outbox and sent when something listens" if self._keep else fate
+                fate = "is kept in the outbox and sent when something listens" if self.keep else fate
                 _diagnostics.warn(
                     "no_observatory",
                     "Nothing listens at %s and no other place is configured, so what is recorded %s. "

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -30,14 +30,29 @@ if TYPE_CHECKING:
 
     from contextcompany._settings import Signal
 
-__all__ = ["MAX_AGE_S", "SUFFIX", "DiskStore", "Entry", "InUseError", "Item", "Outbox", "Shelf"]
+__all__ = [
+    "CORRUPT",
+    "MAX_AGE_S",
+    "SUFFIX",
+    "Contents",
+    "DiskStore",
+    "Entry",
+    "InUseError",
+    "Item",
+    "Outbox",
+    "Shelf",
+    "Waiting",
+    "look",
+    "purge",
+]
 
 MAX_AGE_S = 7 * 24 * 3600
 """What nobody could send for this long is deleted."""
 
 SUFFIX = ".outbox"
 
-_CORRUPT = ".corrupt"
+CORRUPT = ".corrupt"
+"""Comes after the name of a damaged file."""
 
 _APPLICATION_ID = 0x74636F62
 _VERSION = 1
@@ -113,6 +128,9 @@ class _Key(NamedTuple):
 
 
 class _Store(Protocol):
+    is_adopted: bool
+    """Whether another process filled it."""
+
     def put(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None: ...
     def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]: ...
     def delete(self, items: Sequence[Item]) -> None: ...
@@ -157,6 +175,7 @@ class DiskStore:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, max_size: int, inode: int) -> None:
         self.path = path
+        self.is_adopted = False
         self._connection = connection
         self._max_size = max_size
         self._inode = inode
@@ -223,6 +242,7 @@ class DiskStore:
             if expired:
                 _diagnostics.count("expired", expired)
             store._recount()
+            store.is_adopted = True
         except BaseException:
             connection.close()
             raise
@@ -285,15 +305,6 @@ class DiskStore:
         with self._lock:
             return {to for (to, _), line in self._lines.items() if line.waiting}
 
-    def summary(self) -> list[tuple[str, str, str, int, int, int]]:
-        """For each destination and signal: label, fingerprint, signal, items, bytes, and the time of the oldest."""
-        with self._lock:
-            rows = self._connection.execute(
-                "SELECT label, fingerprint, signal, count(*), sum(length(body)), min(at) FROM item "
-                "JOIN destination ON destination.id = destination GROUP BY 1, 2, 3"
-            ).fetchall()
-        return [(label, to, _SIGNALS[signal], *rest) for label, to, signal, *rest in rows]
-
     def is_there(self) -> bool:
         """Whether the file still has its name; without, what is written to it ends with the process."""
         return _inode(self.path) == self._inode
@@ -309,6 +320,10 @@ class DiskStore:
         """Let go of the file; an empty one is deleted."""
         with self._lock:
             is_empty = False
+            if not self.is_there() and self.waiting():
+                _diagnostics.count(
+                    "not_sent", self.waiting()
+                )  # its directory was deleted, and it goes with the process
             with suppress(sqlite3.Error):
                 is_empty = self._connection.execute(
                     "SELECT NOT EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM open)"
@@ -467,6 +482,77 @@ class DiskStore:
             self._size += size
 
 
+class Waiting(NamedTuple):
+    """What waits in a file for one destination, of one signal."""
+
+    destination: str
+    label: str
+    signal: Signal
+    items: int
+    bytes: int
+    oldest: int
+    """Seconds since the epoch."""
+
+
+class Contents(NamedTuple):
+    """What is in a file whose process is gone."""
+
+    waiting: list[Waiting]
+    open: int
+    """How many spans were open when it ended; they are sent as incomplete."""
+
+
+def look(path: Path) -> Contents:
+    """What a file holds, and leave it as it is.
+
+    Raises:
+        InUseError: its process lives.
+        sqlite3.OperationalError: it cannot be read.
+        sqlite3.DatabaseError: it is no file of ours, or a damaged one.
+    """
+    with _held(path) as connection:
+        rows = connection.execute(
+            "SELECT fingerprint, label, signal, count(*), sum(length(body)), min(at) FROM item "
+            "JOIN destination ON destination.id = destination GROUP BY 1, 2, 3 ORDER BY min(at)"
+        ).fetchall()
+        open_spans = connection.execute("SELECT count(*) FROM open").fetchone()[0]
+    return Contents([Waiting(to, label, _SIGNALS[signal], *rest) for to, label, signal, *rest in rows], open_spans)
+
+
+def purge(path: Path, before: float) -> int:
+    """Delete what is older than `before`, and a file that is empty then; returns how many items that were.
+
+    Raises:
+        InUseError: its process lives.
+        sqlite3.OperationalError: it cannot be read.
+        sqlite3.DatabaseError: it is no file of ours, or a damaged one.
+    """
+    with _held(path) as connection:
+        connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
+        deleted = connection.execute("DELETE FROM item WHERE at < ?", (before,)).rowcount
+        deleted += connection.execute("DELETE FROM open WHERE at < ?", (before,)).rowcount
+        left = connection.execute("SELECT (SELECT count(*) FROM item) + (SELECT count(*) FROM open)").fetchone()[0]
+        connection.execute("COMMIT")
+        if left == 0:
+            _unlink(path)  # while it is locked, so that nobody can have it
+    if left == 0:
+        _unlink_journal(path)
+    return deleted
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[sqlite3.Connection]:
+    """A file of ours, locked; what is not committed is undone."""
+    with closing(_connect(path, fsync=False)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise InUseError(path) if _is_lock(error) else error from None
+        if (_pragma(connection, "application_id"), _pragma(connection, "user_version")) != (_APPLICATION_ID, _VERSION):
+            raise sqlite3.DatabaseError("not an outbox of this version")
+        yield connection
+
+
 def _insert(connection: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
     """Insert many rows by few statements: each statement lets go of the interpreter, and has to get it back."""
     start = 0
@@ -557,10 +643,10 @@ def _unlink_journal(path: Path) -> None:
 def put_aside(path: Path) -> None:
     """Rename a damaged file, so that nobody stumbles over it again; it can be looked at for as long as others wait."""
     _diagnostics.count("outbox_corrupt")
-    _diagnostics.warn("outbox_corrupt", "The outbox file %s is damaged and was renamed to …%s.", path.name, _CORRUPT)
+    _diagnostics.warn("outbox_corrupt", "The outbox file %s is damaged and was renamed to …%s.", path.name, CORRUPT)
     for name in (path.name, path.name + "-wal"):
         with suppress(OSError):
-            path.with_name(name).rename(path.with_name(name + _CORRUPT))
+            path.with_name(name).rename(path.with_name(name + CORRUPT))
 
 
 # --- without a disk --------------------------------------------------------------------------------------------------
@@ -568,6 +654,8 @@ def put_aside(path: Path) -> None:
 
 class MemoryStore:
     """What waits in this process only. The oldest goes when there is no room."""
+
+    is_adopted = False
 
     def __init__(self, max_size: int = _MAX_MEMORY) -> None:
         self._max_size = max_size
@@ -704,9 +792,8 @@ class Outbox:
             return [store for store in (*self._others, self._own, self._memory) if store is not None]
 
     def waiting(self, destination: str | None = None) -> int:
-        """How many of this process's own items wait, as far as it can see; those of dead processes do not count."""
-        with self._lock:
-            return sum(store.waiting(destination) for store in (self._own, self._memory) if store is not None)
+        """How many of this process's own items wait; those of dead processes do not count."""
+        return sum(store.waiting(destination) for store in self.stores() if not store.is_adopted)
 
     def adopt(self, known: AbstractSet[str]) -> set[str]:
         """Take over files that dead processes left, if they hold something for `known` destinations: for which ones."""
@@ -816,7 +903,7 @@ class Outbox:
             path = Path(each.path)
             if len(self._others) >= _MAX_ADOPTED or tried >= _MAX_TRIED:
                 return
-            if each.name.endswith(_CORRUPT):
+            if each.name.endswith(CORRUPT):
                 _forget_old(path)
             elif (
                 each.name.endswith(SUFFIX)

@@ -140,6 +140,11 @@ class Sender:
         for lane in self._lanes.values():
             lane.announce_absence = on
 
+    def keeps(self, on: bool) -> None:
+        """Whether what fails from now on is tried again."""
+        for lane in self._lanes.values():
+            lane.keep = on
+
     def wake(self) -> None:
         """Say that something waits. Does not block, and may be called from a finalizer."""
         if self._is_closed:

@@ -35,6 +35,7 @@ __all__ = [
     "destination",
     "is_loopback",
     "outbox_dir",
+    "public_url",
     "resolve",
 ]
 
@@ -137,7 +138,7 @@ class Destination:
     @property
     def label(self) -> str:
         """The URL for spans, for people: without what may be secret in it."""
-        return _public(self.traces.url)
+        return public_url(self.traces.url)
 
     @property
     def is_default(self) -> bool:
@@ -152,7 +153,7 @@ class Destination:
     def __repr__(self) -> str:
         # A URL can hold a password or a token as well as a header can, so neither is shown.
         return (
-            f"Destination({_public(self.traces.url)!r}, {_public(self.logs.url)!r}, "
+            f"Destination({public_url(self.traces.url)!r}, {public_url(self.logs.url)!r}, "
             f"headers=<{len(self.traces.headers)} not shown>, source={self.source!r})"
         )
 
@@ -291,7 +292,7 @@ def _refuse_plain_http(source: str, url: str) -> None:
     if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return
     raise ConfigurationError(
-        f"`{_name(source)}` would send the API key over plain http to {_shown(_public(url))}; "
+        f"`{_name(source)}` would send the API key over plain http to {_shown(public_url(url))}; "
         "use https://, or set TCC_ALLOW_UNSAFE_BASE_URL=1."
     )
 
@@ -409,7 +410,7 @@ def _with_path(url: str, path: str) -> str:
     return urlsplit(url)._replace(path=path).geturl()
 
 
-def _public(url: str) -> str:
+def public_url(url: str) -> str:
     """The URL without what may be secret in it, user information and query; made for malformed ones too."""
     match = re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", url)
     scheme = match[0] if match else ""
@@ -594,14 +595,14 @@ def _url(name: str, value: object) -> str:
     if not isinstance(value, str):
         raise ConfigurationError(f"`{name}` must be text, got {_shown(value)}.")
     if not value.lower().startswith(("http://", "https://")):
-        shown = "something that looks like a key" if _KEY_LIKE.fullmatch(value) else _shown(_public(value))
+        shown = "something that looks like a key" if _KEY_LIKE.fullmatch(value) else _shown(public_url(value))
         raise ConfigurationError(f"`{name}` must start with http:// or https://, got {shown}.")
     match = _URL.fullmatch(value)
     if match and _is_address(match["ipv6"]) and 0 < int(match["port"] or 80) < 65536:
         return value
     raise ConfigurationError(
         f"`{name}` must be a URL like https://host:4318/v1/traces, with a valid host and port and without "
-        f"spaces, quotes or #, got {_shown(_public(value))}."
+        f"spaces, quotes or #, got {_shown(public_url(value))}."
     )
 
 
