@@ -11,13 +11,13 @@ __all__ = ["LoopbackServer", "read_body"]
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Listens on a free port of 127.0.0.1 from construction until `close()`."""
+    """Listens on a port of 127.0.0.1, by default a free one, from construction until `close()`."""
 
     daemon_threads = False  # server_close() then joins them, so that no test leaves a thread behind
     block_on_close = True
 
-    def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
-        super().__init__(("127.0.0.1", 0), handler)
+    def __init__(self, name: str, handler: type[BaseHTTPRequestHandler], port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), handler)
         self._open: set[Any] = set()
         self._thread = Thread(target=self.serve_forever, args=(0.01,), name=name, daemon=True)
         self._thread.start()

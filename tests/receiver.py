@@ -31,6 +31,8 @@ class Request:
     path: str
     headers: dict[str, str]
     raw: bytes = field(repr=False)
+    port: int = 0
+    """Of the client: what tells connections apart."""
 
     @property
     def body(self) -> bytes:
@@ -91,9 +93,10 @@ class Receiver:
     It answers 200 with an empty OTLP response until `answer()` says otherwise. A request is recorded before
     it is answered, so what a client knows to be delivered is already in `spans()` or `logs()`. Requests that
     got a status other than 2xx are in `requests` too, but their spans and logs do not count as received.
+    Without `port` it takes a free one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self._changed = Condition()
         self._requests: list[Request] = []
         self._spans: list[Span] = []
@@ -102,7 +105,7 @@ class Receiver:
         self._next: list[_Answer] = []
         self._always = _Answer()
         self._closing = Event()
-        self._server = LoopbackServer("otlp-receiver", _handler(self._receive, self._closing))
+        self._server = LoopbackServer("otlp-receiver", _handler(self._receive, self._closing), port)
 
     @property
     def url(self) -> str:
@@ -233,7 +236,7 @@ def _handler(receive: Callable[[Request], _Answer], closing: Event) -> type[Base
                 self.close_connection = True  # the client died while sending
                 return
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = receive(Request(self.path, headers, raw))
+            answer = receive(Request(self.path, headers, raw, self.client_address[1]))
             if answer.delay and closing.wait(answer.delay):
                 self.close_connection = True
                 return

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import queue
 import threading
 import time
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from contextcompany import _diagnostics
@@ -48,6 +50,7 @@ _MAX_ROUTES = 256
 
 _SNAPSHOT_EVERY_S = 30.0
 _LOOK_AROUND_EVERY_S = 60.0
+_LOOK_AGAIN_S = 1.0
 
 
 class Plan(NamedTuple):
@@ -149,6 +152,7 @@ class Delivery:
         self._counting = threading.RLock()
         self._delivered = self._dead = 0
         self._writer: threading.Thread | None = None
+        self._scout: threading.Thread | None = None
 
     @staticmethod
     def _new_outbox(plan: Plan) -> Outbox:
@@ -245,6 +249,7 @@ class Delivery:
     def _put(self, ended: _Ended, size: int) -> bool:
         if self._closed:
             _diagnostics.count("shut_down")
+            _diagnostics.warn("shut_down", "Something ended after everything was shut down, and is not sent.")
             return False
         self._queued_size += size
         self._queue.put(ended)
@@ -280,13 +285,23 @@ class Delivery:
         now = time.monotonic()
         if now >= self._look_around_at:
             self._look_around_at = now + _LOOK_AROUND_EVERY_S
-            self._look_around()
+            self._start_looking_around()
         if self._closed:
             return None
         due = min((watched.due for watched in list(self._watched.values())), default=self._look_around_at)
         return max(min(due, self._look_around_at) - now, 0.01)
 
     _look_around_at = 0.0
+
+    def _start_looking_around(self) -> None:
+        """In a thread of its own: each file takes a while, and what ends meanwhile is to be written soon."""
+        if self._scout is not None and self._scout.is_alive():
+            return
+        self._scout = threading.Thread(
+            target=_look_around, args=(weakref.ref(self),), name="contextcompany-scout", daemon=True
+        )
+        with suppress(RuntimeError):  # at exit no thread starts any more, from Python 3.12 on
+            self._scout.start()
 
     def _look_around(self) -> None:
         """Take over what dead processes left, and give room back."""
@@ -296,8 +311,12 @@ class Delivery:
             return
         by_fingerprint = {route.fingerprint: route for route in list(self._routes.values())}
         self._outbox.tidy(by_fingerprint.keys())
-        for fingerprint in self._outbox.adopt(by_fingerprint.keys()):
+        found = self._outbox.adopt(by_fingerprint.keys())
+        for fingerprint in found:
             by_fingerprint[fingerprint].sender.wake()
+        if found:  # there may be more than are held at a time
+            self._look_around_at = time.monotonic() + _LOOK_AGAIN_S
+            self._bell.put(None)
 
     def _drain(self) -> None:
         """Write what is queued. Returns when it is in the outbox, whoever put it there."""
@@ -425,7 +444,7 @@ class Delivery:
     # -- forks -----------------------------------------------------------------------------------------------------
 
     def _before_fork(self) -> None:
-        for lock in (self._draining, *self._outbox.locks()):
+        for lock in itertools.chain([self._draining], self._outbox.locks()):
             lock.acquire()
             self._held.append(lock)
 
@@ -456,6 +475,16 @@ def _write(owner: weakref.ref[Delivery], bell: queue.SimpleQueue[None]) -> None:
             return
         pause = delivery._write_once()  # noqa: SLF001 - our own
         del delivery
+
+
+def _look_around(owner: weakref.ref[Delivery]) -> None:
+    delivery = owner()
+    if delivery is None:
+        return
+    try:
+        delivery._look_around()  # noqa: SLF001 - our own
+    except Exception:  # noqa: BLE001 - the one place where looking after the outbox fails
+        _diagnostics.internal_error("looking for what other processes left")
 
 
 class _Batch:

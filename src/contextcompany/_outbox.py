@@ -329,10 +329,11 @@ class DiskStore:
                     "SELECT NOT EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM open)"
                 ).fetchone()[0]
                 if is_empty and self.is_there():
-                    _unlink(self.path)  # while it is locked, so that nobody can have it
+                    # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
+                    # new file of this name makes it, and a journal of its own, as soon as the name is free.
+                    _unlink_journal(self.path)
+                    _unlink(self.path)
             self._connection.close()
-            if is_empty:
-                _unlink_journal(self.path)
 
     def quarantine(self) -> None:
         """Put a damaged file aside. What is in memory too can still be taken."""
@@ -745,7 +746,10 @@ class Outbox:
         self._others: list[_Store] = []
         self._strangers: dict[str, int] = {}
         self._disk_retry_at = 0.0
+        self._is_closed = False
         self._lock = threading.RLock()
+        self._adopting = threading.RLock()
+        """Taken before `_lock`; other threads keep things meanwhile, as a file takes long on a slow disk."""
         if directory is not None and not _can_use_disk():
             self._memory_only("this Python lacks sqlite3 or ctypes")
             self._directory = None
@@ -799,37 +803,45 @@ class Outbox:
         """Take over files that dead processes left, if they hold something for `known` destinations: for which ones."""
         found: set[str] = set()
         for path in self._orphans(len(known)):
-            try:
-                store = DiskStore.adopt(path, self._max_size)
-            except (InUseError, OSError, sqlite3.OperationalError):
-                continue  # where the disk fails, the file may be sound
-            except sqlite3.DatabaseError:
-                put_aside(path)
-                continue
-            destinations = store.destinations()
-            if not destinations & known:
-                store.close()
-                if destinations:
-                    self._strangers[path.name] = len(known)
-                continue
-            found |= destinations & known
-            with self._lock:
-                self._others.append(store)
+            with self._adopting:
+                if not self._is_closed:
+                    found |= self._adopt(path, known)
         return found
+
+    def _adopt(self, path: Path, known: AbstractSet[str]) -> AbstractSet[str]:
+        try:
+            store = DiskStore.adopt(path, self._max_size)
+        except (InUseError, OSError, sqlite3.OperationalError):
+            return set()  # where the disk fails, the file may be sound
+        except sqlite3.DatabaseError:
+            put_aside(path)
+            return set()
+        destinations = store.destinations()
+        if not destinations & known:
+            store.close()
+            if destinations:
+                self._strangers[path.name] = len(known)
+            return set()
+        with self._lock:
+            self._others.append(store)
+        return destinations & known
 
     def tidy(self, known: AbstractSet[str]) -> None:
         """Let go of files that are done with, and give room back."""
-        with self._lock:
-            for store in list(self._others):
-                if not store.destinations() & known:
-                    self._others.remove(store)
-                    store.close()
-            if self._own is not None:
-                self._own.shrink()
+        with self._adopting:
+            with self._lock:
+                done = [store for store in self._others if not store.destinations() & known]
+                self._others = [store for store in self._others if store not in done]
+                own = self._own
+            for store in done:
+                store.close()
+            if own is not None:
+                own.shrink()
 
     def close(self) -> None:
         """Let go of everything; what is left on disk is for a later process."""
-        with self._lock:
+        with self._adopting, self._lock:
+            self._is_closed = True
             for store in self.stores():
                 with suppress(sqlite3.Error):
                     store.close()
@@ -843,9 +855,12 @@ class Outbox:
             self._directory, self._max_size, self._fsync = other._directory, other._max_size, other._fsync
             self._disk_retry_at, self.dead_letters = other._disk_retry_at, other.dead_letters
 
-    def locks(self) -> list[threading.RLock]:
-        """What has to be held over a fork."""
-        return [self._lock, *(store.lock for store in self.stores())]
+    def locks(self) -> Iterator[threading.RLock]:
+        """What has to be held over a fork, each before the next one is asked for."""
+        yield self._adopting
+        yield self._lock
+        for store in self.stores():
+            yield store.lock
 
     def leak(self) -> None:
         """In a forked child: keep the parent's files from being touched."""

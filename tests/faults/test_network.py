@@ -17,15 +17,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
-import server as faults
 from opentelemetry.sdk.trace import TracerProvider
-from server import FaultServer
 
+import server as faults
 from contextcompany import _diagnostics
 from contextcompany._encoding import encode_span, envelope
 from contextcompany._outbox import Item
 from contextcompany._sender import Sender
 from contextcompany._settings import Endpoint
+from server import FaultServer
 
 KEY = "Bearer tcc_secret_0123456789"
 LABEL = "https://observatory.example/v1/traces"

@@ -1,0 +1,151 @@
+"""The one question of these tests: what has ended has arrived, or it is known where it is.
+
+Ended spans = delivered + still in the outbox + dead letters + counted drops; user code sees no exception; and a process
+that ends takes at most `shutdown_timeout` and one second.
+"""
+
+import itertools
+import os
+import textwrap
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from subprocess import PIPE, Popen
+
+from endpoint import Endpoint
+from ledger import TICK_S, Entry, read
+from programs import Printed, finish, start_program
+
+__all__ = ["EXIT_S", "GRACE_NS", "Scene"]
+
+EXIT_S = 3.0
+"""`shutdown_timeout` and a second."""
+
+GRACE_NS = 100_000_000
+"""What ended so shortly before the process was killed may be lost with `durability="async"`."""
+
+HERE = Path(__file__).resolve().parent
+
+SETTLE = """
+import time
+tcc.configure()
+time.sleep(0.3)
+report = tcc.flush(30)
+assert report.waiting == 0, report
+"""
+"""A program that delivers what it finds, and has nothing of its own."""
+
+
+class Scene:
+    """An outbox directory, a ledger, an endpoint, and programs that know them."""
+
+    def __init__(self, directory: Path, endpoint: Endpoint) -> None:
+        self.outbox = directory / "outbox"
+        self.ledger = directory / "ledger"
+        self.endpoint = endpoint
+        self._programs: list[Popen[str]] = []
+
+    @property
+    def environ(self) -> dict[str, str]:
+        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+        return {
+            "TCC_URL": self.endpoint.url,
+            "TCC_OUTBOX_DIR": str(self.outbox),
+            "LEDGER": str(self.ledger),
+            "PYTHONPATH": path,
+        }
+
+    def start(self, source: str, *, first: str = "", **environ: str) -> "Popen[str]":
+        """Start a program that has everything of `workloads`; `first` is what it does before that is imported."""
+        program = textwrap.dedent(first) + "\nfrom workloads import *\n" + textwrap.dedent(source)
+        started = start_program(program, stdin=PIPE, **{**self.environ, **environ})
+        self._programs.append(started)
+        return started
+
+    def close(self) -> None:
+        """End the programs that a test which failed has left."""
+        for program in self._programs:
+            if program.poll() is None:
+                program.kill()
+            for pipe in (program.stdin, program.stdout, program.stderr):
+                pipe.close()
+            program.wait()
+
+    def run(self, source: str, *, first: str = "", **environ: str) -> Printed:
+        """Run one to its end; it must exit with 0."""
+        return finish(self.start(source, first=first, **environ))
+
+    def files(self) -> list[Path]:
+        """The outboxes that are in the directory."""
+        return sorted(self.outbox.glob("*.outbox"))
+
+    def settle(self, timeout: float = 60) -> None:
+        """Have what is left in the outbox delivered, by other processes, until there are no files any more."""
+        self.endpoint.up()
+        deadline = time.monotonic() + timeout
+        while True:
+            self.run(SETTLE)
+            left = self.files()
+            if not left:
+                return
+            assert time.monotonic() < deadline, f"nobody takes {left}"
+
+    def entries(self) -> list[Entry]:
+        return read(self.ledger)
+
+    def ended(self) -> set[str]:
+        return {entry.ids for entry in self.entries() if entry.what == "ended"}
+
+    def check(self, *, killed: Mapping[int, int] | None = None, strict: bool = False, counted: int = 0) -> None:
+        """Nothing but `counted` spans is missing, and what arrived holds together.
+
+        Args:
+            killed: When processes were killed; what began or ended in the last 100 ms before that may be missing.
+            strict: What ended may not, however late.
+            counted: Drops that the programs themselves have counted.
+        """
+        arrived, entries = self.endpoint.spans, self.entries()
+        assert self.endpoint.errors == []
+        deaths = killed or {}
+        safe_until = {pid: at_ns - grace_ns(entries, pid, at_ns) for pid, at_ns in deaths.items()}
+
+        def is_old(entry: Entry) -> bool:
+            return entry.pid not in deaths or entry.time_ns < safe_until[entry.pid]
+
+        ended = {entry.ids: entry for entry in entries if entry.what == "ended"}
+        old = {ids for ids, entry in ended.items() if strict or is_old(entry)}
+        missing = {ended[ids] for ids in old - arrived.keys()}
+        assert len(missing) <= counted, f"{len(missing)} of {len(old)} are lost: {told(missing, deaths)}"
+
+        overwritten = {ended[ids] for ids in old & arrived.keys() if arrived[ids].incomplete}
+        assert not overwritten, f"ended, but marked incomplete: {told(overwritten, deaths)}"
+
+        begun = {entry.ids: entry for entry in entries if entry.what == "began"}
+        assert arrived.keys() <= begun.keys(), "something arrived that nobody began"
+
+        open_ones = {e.ids for e in begun.values() if e.noun != "ToolCall" and is_old(e)} - ended.keys()
+        gone = {begun[ids] for ids in open_ones - arrived.keys()}
+        assert not gone, f"left open and gone: {told(gone, deaths)}"
+        unmarked = {ids: arrived[ids] for ids in open_ones if not arrived[ids].incomplete}
+        assert all(arrived[ids].status == "ERROR" for ids in open_ones), "left open, but no error"
+        assert not unmarked, f"left open and not marked: {unmarked}"
+
+        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in arrived}
+        assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere"
+
+
+def grace_ns(entries: list[Entry], pid: int, at_ns: int) -> int:
+    """100 ms, and more where the machine is busy: as often as a writer needs the processor, and has to wait for it."""
+    ticks = [entry.time_ns for entry in entries if entry.pid == pid and entry.what == "ticked"]
+    times = [time_ns for time_ns in ticks if at_ns - 10**9 < time_ns < at_ns]
+    gaps = [later - earlier for earlier, later in itertools.pairwise([*times, at_ns])]
+    return GRACE_NS + 5 * max(0, max(gaps, default=0) - int(TICK_S * 1e9))
+
+
+def told(entries: set[Entry], deaths: Mapping[int, int]) -> list[str]:
+    """The first few, with how long before its process's death each was."""
+    return [
+        f"{entry.what} {entry.noun} {entry.ids} of {entry.pid}"
+        + (f", {(deaths[entry.pid] - entry.time_ns) / 1e6:.0f} ms before its end" if entry.pid in deaths else "")
+        for entry in sorted(entries)[:8]
+    ]

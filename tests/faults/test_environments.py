@@ -1,0 +1,139 @@
+"""Foreign providers and processors (C2), and variables of OpenTelemetry that make no sense (C4)."""
+
+import json
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from programs import finish
+
+# --- C2 --------------------------------------------------------------------------------------------------------------
+
+FOREIGN = """
+    import json, time
+    from opentelemetry import propagate, trace
+    from opentelemetry.sdk.trace import ConcurrentMultiSpanProcessor, SpanProcessor, TracerProvider, sampling
+
+    class Slow(SpanProcessor):
+        def on_end(self, span):
+            time.sleep(0.05)
+        def shutdown(self):
+            time.sleep(0.5)
+
+    class Raising(SpanProcessor):
+        def on_start(self, span, parent_context=None):
+            raise LookupError("on_start of somebody else")
+        def on_end(self, span):
+            raise LookupError("on_end of somebody else")
+        def shutdown(self):
+            raise LookupError("shutdown of somebody else")
+
+    def through(provider, *processors):
+        for processor in processors:
+            provider.add_span_processor(processor)
+        tcc.configure(tracer_provider=provider)
+"""
+
+PROVIDERS = {
+    "a provider set first": ("trace.set_tracer_provider(TracerProvider())", {}),
+    "a provider set later": ("work(); trace.set_tracer_provider(TracerProvider())", {}),
+    "a provider set twice": ("[trace.set_tracer_provider(TracerProvider()) for _ in range(2)]", {}),
+    "a sampler that wants nothing": ("trace.set_tracer_provider(TracerProvider(sampler=sampling.ALWAYS_OFF))", {}),
+    "a request that is not sampled": (
+        """
+        from opentelemetry.context import attach
+        attach(propagate.extract({"traceparent": f"00-{'1' * 32}-{'2' * 16}-00"}))
+        """,
+        {},
+    ),
+    "through the provider": ("through(TracerProvider(), tcc.ObservatorySpanProcessor())", {}),
+    "through a provider of threads": (
+        "through(TracerProvider(active_span_processor=ConcurrentMultiSpanProcessor()), tcc.ObservatorySpanProcessor())",
+        {},
+    ),
+    "beside a slow processor": ("through(TracerProvider(), Slow(), tcc.ObservatorySpanProcessor())", {}),
+    "before one that raises": (
+        "through(TracerProvider(), tcc.ObservatorySpanProcessor(), Raising())",
+        {"internal_error"},
+    ),
+    "after one that raises": (
+        "through(TracerProvider(), Raising(), tcc.ObservatorySpanProcessor())",
+        {"internal_error"},
+    ),
+    "through a provider that samples nothing": (
+        "through(TracerProvider(sampler=sampling.ALWAYS_OFF), tcc.ObservatorySpanProcessor())",
+        {"sampled_out"},
+    ),
+}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_foreign_providers(scene, provider):
+    """Whatever provider, sampler and processors there are, our spans arrive or are counted, and nothing is raised."""
+    setup, reasons = PROVIDERS[provider]
+    source = textwrap.dedent(FOREIGN) + textwrap.dedent(setup) + "\nwork()\nwork()\nprint(json.dumps(tcc.stats()))\n"
+
+    out, err = finish(scene.start(source))
+
+    counts = json.loads(out)
+    assert counts.keys() == set(reasons)
+    assert bool(err) == bool(reasons)
+    scene.settle()
+    missing = scene.ended() - scene.endpoint.spans.keys()
+    assert len(missing) <= sum(counts.values())
+    if not reasons:
+        scene.check()
+
+
+# --- C4 --------------------------------------------------------------------------------------------------------------
+
+VARIABLES = [
+    "OTEL_BSP_MAX_QUEUE_SIZE=100",
+    "OTEL_BSP_MAX_QUEUE_SIZE=2k",
+    "OTEL_BSP_EXPORT_TIMEOUT=-1",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=10KB",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT=-5",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT=many",
+    "OTEL_RESOURCE_ATTRIBUTES=junk,=,a=%zz,SECRET-17",
+    "OTEL_SERVICE_NAME=\udce9",
+    "OTEL_TRACES_SAMPLER=bogus",
+    "OTEL_TRACES_SAMPLER_ARG=often",
+    "OTEL_PROPAGATORS=bogus",
+    "OTEL_EXPORTER_OTLP_TIMEOUT=10000",
+    "OTEL_EXPORTER_OTLP_TIMEOUT=soon",
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=-3",
+    "OTEL_EXPORTER_OTLP_COMPRESSION=brotli",
+    'OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer SECRET-17;\\"é',
+    "OTEL_EXPORTER_OTLP_HEADERS=SECRET-17",
+    "OTEL_EXPORTER_OTLP_HEADERS=x=a,,=b,y",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE=/nowhere/SECRET-17.pem",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY=/nowhere/key.pem",
+    "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+    "OTEL_SDK_DISABLED=1",
+    "OTEL_SDK_DISABLED=maybe",
+]
+
+
+@pytest.mark.parametrize("to", ["TCC_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+def test_variables_that_make_no_sense(scene, to):
+    """No variable of OpenTelemetry's stops a program, raises into it, or shows its value on the log.
+
+    Where they are ours to read, a wrong one may cost the recording, which is said and counted; else all arrives.
+    """
+
+    def attempt(variable):
+        name, _, value = variable.partition("=")
+        urls = {"TCC_URL": "", to: scene.endpoint.url}
+        source = "work()\nprint(sum(tcc.flush(10).dropped.values()))"
+        return finish(scene.start(source, **{**urls, name: value}))
+
+    with ThreadPoolExecutor(4) as running:
+        ends = dict(zip(VARIABLES, running.map(attempt, VARIABLES), strict=True))
+
+    assert {variable: "SECRET" in printed.err for variable, printed in ends.items()} == dict.fromkeys(VARIABLES, False)
+    assert {variable for variable, printed in ends.items() if "Traceback" in printed.err} == set()
+    if to == "TCC_URL":
+        assert {variable: printed.out for variable, printed in ends.items()} == dict.fromkeys(VARIABLES, "0\n")
+    assert [variable for variable, printed in ends.items() if int(printed.out) and not printed.err] == []
+    scene.check(counted=sum(int(printed.out) for printed in ends.values()))
