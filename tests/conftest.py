@@ -1,5 +1,6 @@
 """What every test starts from: a clean environment, no network beyond loopback, a fresh pipeline."""
 
+import itertools
 import os
 import socket
 import sys
@@ -12,13 +13,16 @@ import pytest
 from contextcompany import _diagnostics
 from receiver import Receiver
 
+_NUMBERS = itertools.count(1)
+
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable of ours or of OpenTelemetry's reaches a test from outside."""
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No variable of ours or of OpenTelemetry's reaches a test from outside, and each has an outbox of its own."""
     for name in list(os.environ):
         if name.upper().startswith(("TCC_", "OTEL_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("TCC_OUTBOX_DIR", str(tmp_path_factory.getbasetemp() / f"outbox-{next(_NUMBERS)}"))
 
 
 @pytest.fixture(autouse=True)

@@ -462,7 +462,7 @@ def test_every_construct_ends_as_it_should(receiver, decorator, case):
         gc.collect()
         assert trace.get_current_span() is outside
 
-    assert tcc.flush(5)[1:] == (0, {})
+    assert tcc.flush(5)[1:] == (0, 0, {})
     span, parent = receiver.spans()
     assert (span.parent_id, parent.name) == (parent.span_id, "invoke_agent outer")
     assert (span.attributes["tcc.runId"] == outer.run_id) is (decorator is not tcc.agent)

@@ -174,7 +174,7 @@ SEEDED = """
         run = tcc.run().prompt("p")
         run.step().prompt("p").response("r").end()
         run.end()
-        assert tcc.flush(20)[1:] == (0, {})
+        assert tcc.flush(20)[1:] == (0, 0, {})
 
     record()
     children = []
@@ -210,7 +210,7 @@ def work(run_id):
     tcc.step(run_id).prompt("p").response("r").end()
     tcc.tool_call(run_id, tool_name="search").end()
     assert tcc.submit_feedback(run_id, "thumbs_up")
-    assert tcc.flush(20)[1:] == (0, {})
+    assert tcc.flush(20)[1:] == (0, 0, {})
 
 def by_subprocess(run_id):
     subprocess.run([sys.executable, __file__, "work", run_id], check=True)
@@ -245,7 +245,7 @@ if __name__ == "__main__":
         run = tcc.run(run_id).prompt("p")
         go(how, run_id)
         run.end()
-        assert tcc.flush(20)[1:] == (0, {})
+        assert tcc.flush(20)[1:] == (0, 0, {})
         go(how, run_id)
 """
 

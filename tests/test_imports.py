@@ -11,6 +11,7 @@ LEAVES = {
     "_data",
     "_diagnostics",
     "_identity",
+    "_otel_environment",
     "_processes",
     "_providers",
     "_redaction",

@@ -1078,7 +1078,7 @@ def test_runs_that_are_open_at_shutdown(receiver):
     r = tcc.run("r-1").prompt("U")
     s = r.step("s-1").prompt("P")
 
-    assert tcc.shutdown(5) == tcc.FlushReport(delivered=2, waiting=0, dropped={})
+    assert tcc.shutdown(5) == tcc.FlushReport(delivered=2, waiting=0, dead=0, dropped={})
     shut = {"error.type": "_OTHER", "tcc.incomplete": True, "tcc.runId": "r-1", "tcc.status.code": 2}
     assert told(receiver.spans()) == [
         {

@@ -308,7 +308,7 @@ def test_opentelemetry_is_disabled(monkeypatch, receiver, caplog, value):
     assert run.feedback("thumbs_up") is False
     run.prompt("p").end()
 
-    assert tcc.flush(5) == (0, 0, {"disabled": 4})
+    assert tcc.flush(5) == (0, 0, 0, {"disabled": 4})
     assert receiver.requests == []
     assert said(caplog, at_least=logging.INFO) == [
         "Something was not recorded, because OpenTelemetry is disabled in this process."
@@ -461,7 +461,7 @@ def test_a_hundred_tenants_at_once(receiver):
             await asyncio.gather(*map(work, range(100)))
 
         asyncio.run(all_tenants())
-        assert tcc.flush(20)[1:] == (0, {})
+        assert tcc.flush(20)[1:] == (0, 0, {})
 
         arrived = sorted(
             (item.attributes["tcc.runId"], url.url, item.path, item.headers["authorization"])
@@ -754,7 +754,7 @@ def test_large_spans(receiver):
     tcc.configure(max_value_size=2**23, max_span_size=2**23)
     tcc.run().prompt("x" * 5_000_000).end()
 
-    assert tcc.flush(20) == (31, 0, {})
+    assert tcc.flush(20) == (31, 0, 0, {})
     assert max(len(request.raw) for request in receiver.requests) < 5_100_000
     assert len(receiver.requests) < 10
 
@@ -792,7 +792,7 @@ def test_opentelemetry_variables_do_not_stop_us(receiver, monkeypatch, variable,
     monkeypatch.setenv(destination, receiver.url)
     record("order-17").feedback("thumbs_up", text="fine")
 
-    assert tcc.flush(5) == (2, 0, {})
+    assert tcc.flush(5) == (2, 0, 0, {})
     assert receiver.spans()[0].attributes["tcc.runId"] == "order-17"
     assert receiver.logs()[0].attributes == {
         "gen_ai.evaluation.name": "user_feedback",
@@ -810,7 +810,7 @@ def test_an_exporter_that_cannot_be_made(receiver, monkeypatch, caplog):
     record("lost")
     record("kept", tcc_url=receiver.url)
 
-    assert tcc.flush(5) == (1, 0, {"export_failed": 1})
+    assert tcc.flush(5) == (1, 0, 0, {"export_failed": 1})
     assert [span.attributes["tcc.runId"] for span in receiver.spans()] == ["kept"]
     assert len(said(caplog)) == 1
     assert "nowhere" in said(caplog)[0]
@@ -837,7 +837,7 @@ def test_wrong_variables_stop_recording_not_the_program(receiver, monkeypatch, c
         assert run.feedback("thumbs_up") is False
         run.prompt("p").end()
 
-    assert tcc.flush(5) == (0, 0, {"misconfigured": 6})
+    assert tcc.flush(5) == (0, 0, 0, {"misconfigured": 6})
     (line,) = said(caplog)
     assert line.startswith("contextcompany records nothing: ")
     assert variable in line
@@ -851,7 +851,7 @@ def test_configuring_mends_a_wrong_variable(receiver, monkeypatch):
     tcc.configure(url=receiver.url)
     record("kept")
 
-    assert tcc.flush(5) == (1, 0, {"misconfigured": 1})
+    assert tcc.flush(5) == (1, 0, 0, {"misconfigured": 1})
     assert [span.attributes["tcc.runId"] for span in receiver.spans()] == ["kept"]
 
 
@@ -934,16 +934,16 @@ def test_a_new_destination_while_runs_are_open(receiver):
 def test_flush_reports(receiver):
     """The report counts what was delivered, what waits and what was lost, for spans and events together."""
     tcc.configure(url=receiver.url)
-    assert tcc.flush() == tcc.FlushReport(delivered=0, waiting=0, dropped={})
+    assert tcc.flush() == tcc.FlushReport(delivered=0, waiting=0, dead=0, dropped={})
 
     run = tcc.run().prompt("p")
     run.step().prompt("p").response("r").end()
     run.feedback("thumbs_up")
-    assert tcc.flush() == (2, 0, {})
+    assert tcc.flush() == (2, 0, 0, {})
 
     receiver.answer(400, times=1)
     run.end()
-    assert tcc.flush() == (2, 0, {"export_failed": 1})
+    assert tcc.flush() == (2, 0, 0, {"export_failed": 1})
     assert tcc.stats() == {"export_failed": 1}
 
 
@@ -954,7 +954,7 @@ def test_redirects_are_failures(receiver, caplog, status):
     receiver.answer(status, headers={"location": f"{receiver.url}/elsewhere"})
     record()
 
-    assert tcc.flush() == (0, 0, {"export_failed": 1})
+    assert tcc.flush() == (0, 0, 0, {"export_failed": 1})
     assert len(receiver.requests) == 1
     assert f"it answers {status}" in caplog.text
 
@@ -963,7 +963,7 @@ def test_flush_without_anything():
     """Flushing before anything was configured or recorded starts nothing."""
     before = our_threads()
 
-    assert (tcc.flush(), tcc.shutdown(), our_threads()) == ((0, 0, {}), (0, 0, {}), before)
+    assert (tcc.flush(), tcc.shutdown(), our_threads()) == ((0, 0, 0, {}), (0, 0, 0, {}), before)
 
 
 def test_more_than_fits(receiver):
@@ -973,7 +973,7 @@ def test_more_than_fits(receiver):
     for _ in range(3000):
         record()
 
-    delivered, waiting, dropped = tcc.flush(20)
+    delivered, waiting, _, dropped = tcc.flush(20)
     assert (delivered + sum(dropped.values()), waiting, list(dropped)) == (3000, 0, ["queue_full"])
     assert len(receiver.spans()) == delivered >= 2048
 
@@ -1003,12 +1003,12 @@ def test_recording_after_shutdown(receiver):
     before = our_threads()
     tcc.configure(url=receiver.url)
     record("first")
-    assert tcc.shutdown() == (1, 0, {})
+    assert tcc.shutdown() == (1, 0, 0, {})
     assert [span.attributes["tcc.runId"] for span in receiver.spans()] == ["first"]
     wait_until(lambda: our_threads() == before)
 
     record("second")
-    assert tcc.flush() == (1, 0, {})
+    assert tcc.flush() == (1, 0, 0, {})
     assert [span.attributes["tcc.runId"] for span in receiver.spans()] == ["first", "second"]
 
 
@@ -1016,7 +1016,7 @@ def test_runs_that_are_open_at_shutdown(receiver):
     """Shutdown ends open runs, and steps of runs elsewhere, and says so on their spans; what comes later is counted."""
     tcc.configure(url=receiver.url)
     run, step = tcc.run("order-17").prompt("p"), tcc.step("elsewhere").prompt("p").response("r")
-    assert tcc.shutdown() == (2, 0, {})
+    assert tcc.shutdown() == (2, 0, 0, {})
     run.end()
     step.end()
 
@@ -1032,7 +1032,7 @@ def test_nothing_configured_and_nobody_listening(nobody, caplog):
         record().feedback("thumbs_up")
         report = tcc.flush()
 
-    assert (report, time.monotonic() - before < 2) == ((0, 0, {"no_observatory": 4}), True)
+    assert (report, time.monotonic() - before < 2) == ((0, 0, 0, {"no_observatory": 4}), True)
     (line,) = said(caplog)
     assert nobody in line
     assert "TCC_URL" in line

@@ -602,7 +602,7 @@ def test_beside_opentelemetrys_own_instrumentation(receiver, caplog, ours_first)
         del threading.Timer.start
 
     assert (threading.Thread.start, threading.Thread.run, ThreadPoolExecutor.submit) == originals
-    assert tcc.flush(5) == (3, 0, {})
+    assert tcc.flush(5) == (3, 0, 0, {})
     run = next(span for span in receiver.spans() if not span.parent_id)
     assert [span.parent_id for span in receiver.spans() if span is not run] == [run.span_id] * 2
     assert "detach" not in caplog.text
@@ -792,7 +792,7 @@ IN_A_CHILD = """
     assert process.exitcode == 0
     s.end()
     r.end()
-    assert tcc.flush(20) == (2, 0, {})
+    assert tcc.flush(20) == (2, 0, 0, {})
 """
 
 

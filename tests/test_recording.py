@@ -128,7 +128,7 @@ def test_calls_after_a_time_out(observatory, caplog):
     run.end()
     run.error("too late")
 
-    assert tcc.flush() == (1, 0, {"late": 4})
+    assert tcc.flush() == (1, 0, 0, {"late": 4})
     (line,) = [r.getMessage() for r in caplog.records if r.name == "contextcompany"]
     assert line.startswith("`response()` came after the run")
 
@@ -226,7 +226,7 @@ def test_two_threads_end_a_run(observatory, second):
         raised += race(run.end, getattr(run, second))
 
     assert [type(error) for error in raised] == [tcc.EndedError] * 100
-    assert tcc.flush() == (100, 0, {})
+    assert tcc.flush() == (100, 0, 0, {})
 
 
 def test_a_time_out_and_an_end_at_once(observatory):
@@ -251,7 +251,7 @@ def test_setters_while_another_thread_ends(observatory):
         errors = race(run.end, keep_setting, keep_setting)
         assert {type(error) for error in errors} <= {tcc.EndedError}
 
-    delivered, waiting, dropped = tcc.flush()
+    delivered, waiting, _, dropped = tcc.flush()
     assert (delivered, waiting, dropped) == (50, 0, {})
     assert all(span.attributes["tcc.metadata.key 199"] == 199 for span in observatory.spans())
 
@@ -296,7 +296,7 @@ def test_everything_after_the_end_raises(observatory):
         for method in set(own) - {"feedback", "step", "tool_call"}:
             with pytest.raises(tcc.EndedError, match=rf"`{method}\(\)` is not possible after"):
                 getattr(each, method)(*arguments.get(method, ("x",)))
-    assert tcc.flush() == (3, 0, {})
+    assert tcc.flush() == (3, 0, 0, {})
 
 
 def test_incomplete_things_stay_open(observatory):
@@ -310,7 +310,7 @@ def test_incomplete_things_stay_open(observatory):
     call.error("no name")
     run.prompt("p").end()
 
-    assert tcc.flush() == (3, 0, {})
+    assert tcc.flush() == (3, 0, 0, {})
 
 
 def test_reasons_are_counted(observatory):
@@ -449,7 +449,7 @@ FORKED = """
     step.end()
     run.end()
     report = tcc.flush(20)
-    assert report == (2, 0, {{}}), report
+    assert report == (2, 0, 0, {{}}), report
 """
 
 
@@ -522,4 +522,4 @@ def test_a_log_handler_that_raises(receiver):
     finally:
         logging.getLogger().removeHandler(broken)
 
-    assert tcc.flush(5) == (2, 0, {"log_handler": 1})
+    assert tcc.flush(5) == (2, 0, 0, {"log_handler": 1})

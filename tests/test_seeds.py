@@ -1457,5 +1457,5 @@ def test_feedback_that_cannot_be_taken_is_false(monkeypatch, receiver):
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
 
     assert tcc.submit_feedback("r-1", "thumbs_up") is False
-    assert tcc.flush(5) == tcc.FlushReport(delivered=0, waiting=0, dropped={"disabled": 1})
+    assert tcc.flush(5) == tcc.FlushReport(delivered=0, waiting=0, dead=0, dropped={"disabled": 1})
     assert told(receiver.spans()) == []

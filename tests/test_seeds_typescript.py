@@ -801,7 +801,7 @@ def test_what_is_no_time_is_said_and_counted(receiver, caplog, when):
     tcc.send_tool_call(run_id="r-1", name="search", start_time=when, end_time=when)
     after = time.time_ns()
 
-    assert tcc.flush(5) == tcc.FlushReport(delivered=1, waiting=0, dropped={"bad_value": 2})
+    assert tcc.flush(5) == tcc.FlushReport(delivered=1, waiting=0, dead=0, dropped={"bad_value": 2})
     [span] = receiver.spans()
     assert before <= span.start_ns <= span.end_ns <= after
     kind = type(when).__name__

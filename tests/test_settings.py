@@ -1,12 +1,13 @@
 """An argument wins over the environment, which wins over the default; every URL rule, as values."""
 
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contextcompany._settings import SETTINGS, Destination, Settings, destination, resolve
+from contextcompany._settings import SETTINGS, Destination, Endpoint, Settings, destination, outbox_dir, resolve
 from contextcompany.exceptions import ConfigurationError
 
 KEY = "tcc_SECRET"
@@ -35,6 +36,10 @@ def urls(environ=None, **own):
     return there.traces_url, there.logs_url
 
 
+def going(traces_url, logs_url, headers, source):
+    return Destination(Endpoint(traces_url, headers), Endpoint(logs_url, headers), source)
+
+
 # What is configured.
 
 
@@ -56,6 +61,13 @@ def test_defaults():
         redact=None,
         max_value_size=2**20,
         max_span_size=4 * 2**20,
+        outbox="disk",
+        outbox_dir=None,
+        durability="async",
+        max_outbox_size=256 * 2**20,
+        shutdown_timeout=2.0,
+        certificate=None,
+        proxy=None,
         sources=DEFAULTS,
     )
 
@@ -261,6 +273,21 @@ class Unprintable:
         ({"redact": "secrets"}, "`redact` must be a function of a text and its path, got 'secrets'."),
         ({"max_value_size": 0}, "`max_value_size` must be a number of bytes above 0, got 0."),
         ({"max_span_size": True}, "`max_span_size` must be a number of bytes above 0, got True."),
+        ({"outbox": "tape"}, "`outbox` must be one of disk, memory, off, got 'tape'."),
+        ({"outbox_dir": 7}, "`outbox_dir` must be a path, got 7."),
+        ({"durability": True}, "`durability` must be one of async, sync, fsync, got True."),
+        ({"shutdown_timeout": -1}, "`shutdown_timeout` must be a number of seconds, 0 or more, got -1."),
+        (
+            {"certificate": "/nowhere.pem"},
+            "`certificate` must be a file of CA certificates, and there is none at '/nowhere.pem'.",
+        ),
+        *(
+            (
+                {"proxy": wrong},
+                "`proxy` must be like http://host:3128 or http://user:password@host:3128 (its value is not shown).",
+            )
+            for wrong in (f"https://u:{KEY}@p:1", f"socks5://{KEY}@p", "p:3128", "http://p/path", "http://p:99999", 7)
+        ),
         ({"consol": True}, "`consol` is not a setting; did you mean `console`?"),
         (
             {"zzz": True},
@@ -293,6 +320,13 @@ def test_wrong_arguments(explicit, message):
         ("TCC_MAX_VALUE_SIZE", "1MB"),
         ("TCC_MAX_SPAN_SIZE", "-1"),
         ("TCC_ALLOW_UNSAFE_BASE_URL", "localhost"),
+        ("TCC_OUTBOX", "none"),
+        ("TCC_OUTBOX_DIR", "\0"),
+        ("TCC_DURABILITY", "always"),
+        ("TCC_MAX_OUTBOX_SIZE", "0"),
+        ("TCC_SHUTDOWN_TIMEOUT", "2s"),
+        ("TCC_CERTIFICATE", "."),
+        ("TCC_PROXY", "off"),
         ("OTEL_SERVICE_NAME", "\udcff"),
     ],
 )
@@ -328,16 +362,16 @@ def test_table_and_settings_agree():
 @pytest.mark.parametrize(
     ("environ", "arguments", "expected"),
     [
-        ({}, {}, Destination(f"{LOCAL}/v1/traces", f"{LOCAL}/v1/logs", (), "default")),
+        ({}, {}, going(f"{LOCAL}/v1/traces", f"{LOCAL}/v1/logs", (), "default")),
         (
             {"TCC_API_KEY": KEY, "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"},
             {},
-            Destination(f"{HOSTED}/v1/traces", f"{HOSTED}/v1/logs", BEARER, "TCC_API_KEY"),
+            going(f"{HOSTED}/v1/traces", f"{HOSTED}/v1/logs", BEARER, "TCC_API_KEY"),
         ),
         (
             {"TCC_API_KEY": "dev_1"},
             {},
-            Destination(
+            going(
                 "https://dev.thecontext.company/v1/traces",
                 "https://dev.thecontext.company/v1/logs",
                 (("authorization", "Bearer dev_1"),),
@@ -347,7 +381,7 @@ def test_table_and_settings_agree():
         (
             {"TCC_API_KEY": "dev_1", "TCC_BASE_URL": "https://b.example/x/"},
             {},
-            Destination(
+            going(
                 "https://b.example/x/v1/traces",
                 "https://b.example/x/v1/logs",
                 (("authorization", "Bearer dev_1"),),
@@ -357,27 +391,27 @@ def test_table_and_settings_agree():
         (
             {"TCC_URL": "https://a.example", "TCC_BASE_URL": "https://b.example"},
             {},
-            Destination("https://a.example/v1/traces", "https://a.example/v1/logs", (), "TCC_URL"),
+            going("https://a.example/v1/traces", "https://a.example/v1/logs", (), "TCC_URL"),
         ),
         (
             {"TCC_URL": "https://a.example"},
             {"explicit": {"url": "https://c.example/in", "headers": {"X-B": "2", "x-a": "1"}}},
-            Destination("https://c.example/in", "https://c.example/in", (("x-a", "1"), ("x-b", "2")), "url argument"),
+            going("https://c.example/in", "https://c.example/in", (("x-a", "1"), ("x-b", "2")), "url argument"),
         ),
         (
             {"TCC_API_KEY": KEY, "TCC_URL": "https://a.example"},
             {"url": "https://own.example"},
-            Destination("https://own.example/v1/traces", "https://own.example/v1/logs", BEARER, "tcc_url argument"),
+            going("https://own.example/v1/traces", "https://own.example/v1/logs", BEARER, "tcc_url argument"),
         ),
         (
             {"TCC_API_KEY": "other", "TCC_URL": "https://a.example"},
             {"api_key": KEY},
-            Destination("https://a.example/v1/traces", "https://a.example/v1/logs", BEARER, "TCC_URL"),
+            going("https://a.example/v1/traces", "https://a.example/v1/logs", BEARER, "TCC_URL"),
         ),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"},
             {"api_key": KEY},
-            Destination(f"{HOSTED}/v1/traces", f"{HOSTED}/v1/logs", BEARER, "api_key argument"),
+            going(f"{HOSTED}/v1/traces", f"{HOSTED}/v1/logs", BEARER, "api_key argument"),
         ),
     ],
 )
@@ -623,6 +657,218 @@ def test_destination_keeps_its_secrets_and_is_hashable():
 
     assert repr(first) == "Destination('https://h/in', 'https://h/in', headers=<2 not shown>, source='TCC_URL')"
     assert len({first, second}) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"api_key": "other"},
+        {"headers": {"x-tenant": "other"}},
+        {"url": "https://a.example/other"},
+        {"feedback_url": "https://other"},
+        {"headers": {"a": "b, c: d"}},
+        {"headers": {"a": "b", "c": "d"}},
+    ],
+)
+def test_fingerprint(other):
+    """It is another for any other URL or header, and the same for all else, in every process."""
+    base = {"api_key": KEY, "url": "https://u:hush@a.example/in?k=hush"}
+    same = where({"TCC_DURABILITY": "sync"}, base | {"proxy": "http://p"})
+
+    assert where(explicit=base | other).fingerprint != same.fingerprint
+    assert same.fingerprint == where(explicit=base).fingerprint == "5a15d65454a12dd31077ccef4866ebda"
+    assert same.label == "https://a.example/in"
+
+
+# How it gets there.
+
+OTEL = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://o.example"}
+
+
+def otel(**variables):
+    """The endpoints of a destination that OpenTelemetry's variables decide."""
+    there = where(OTEL | {f"OTEL_EXPORTER_OTLP_{name}": value for name, value in variables.items()})
+    return there.endpoint("traces"), there.endpoint("logs")
+
+
+def test_endpoint_of_ours():
+    """Each signal has its URL, and the rest is the same; OpenTelemetry's variables are for another back end."""
+    everything = {
+        f"OTEL_EXPORTER_OTLP_{signal}{name}": "1000"
+        for name in ("HEADERS", "TIMEOUT", "COMPRESSION", "CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+        for signal in ("", "TRACES_", "LOGS_")
+    }
+    there = where(OTEL | everything | {"TCC_API_KEY": KEY, "TCC_FEEDBACK_URL": "https://f.example"})
+
+    assert there.endpoint("traces") == Endpoint(f"{HOSTED}/v1/traces", BEARER)
+    assert there.endpoint("logs") == Endpoint("https://f.example/v1/logs", BEARER)
+
+
+def test_feedback_elsewhere_takes_nothing_of_opentelemetrys():
+    """A TCC_FEEDBACK_URL is no endpoint of OpenTelemetry's, whatever decides about spans."""
+    there = where(OTEL | {"OTEL_EXPORTER_OTLP_HEADERS": f"x={KEY}", "TCC_FEEDBACK_URL": "https://f.example"})
+
+    assert there.endpoint("traces").headers == (("x", KEY),)
+    assert there.endpoint("logs") == Endpoint("https://f.example/v1/logs")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("a=b", {"a": "b"}),
+        (" A = b , c=d,", {"a": "b", "c": "d"}),
+        ("authorization=Basic%20dXNlcjpwdw==", {"authorization": "Basic dXNlcjpwdw=="}),
+        ("authorization=Bearer x", {"authorization": "Bearer x"}),
+        ("a=b%2Cc,d=100%25,e=%C3%A9,f=1+1", {"a": "b,c", "d": "100%", "e": "é", "f": "1+1"}),
+        ("a=b,a=c", {"a": "c"}),
+        ("a=", {"a": ""}),
+    ],
+)
+def test_otel_headers(value, expected, caplog):
+    """Pairs with commas, percent-decoded; a "+" is a plus."""
+    traces, logs = otel(HEADERS=value)
+
+    assert dict(traces.headers) == dict(logs.headers) == expected
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("pair", ["hush", "=hush", "a b=hush", "x:hush=1", "x=hush%0d%0aevil:1", "x=hush%E2%82%AC"])
+def test_a_malformed_otel_header_costs_itself(pair, caplog):
+    """It is said by its number, once and without its value; the others are sent."""
+    traces, _ = otel(HEADERS=f"a=b,{pair},c=d")
+
+    assert traces.headers == (("a", "b"), ("c", "d"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "`OTEL_EXPORTER_OTLP_HEADERS` must be name=value pairs with commas; number 2 is left out (it is not shown)."
+    ]
+
+
+def test_otel_variables_of_one_signal():
+    """A signal's own variable replaces the general one; a header of ours wins over both."""
+    traces, logs = otel(
+        HEADERS="a=general,b=general",
+        TRACES_HEADERS="a=traces",
+        TIMEOUT="5000",
+        LOGS_TIMEOUT="2500.5",
+        COMPRESSION="gzip",
+        LOGS_COMPRESSION="None",
+        CERTIFICATE="ca.pem",
+        TRACES_CLIENT_CERTIFICATE="me.pem",
+        TRACES_CLIENT_KEY="me.key",
+    )
+    ours = where(OTEL | {"OTEL_EXPORTER_OTLP_HEADERS": "a=theirs,b=theirs"}, {"headers": {"A": "ours"}})
+
+    assert traces == Endpoint(
+        "https://o.example/v1/traces",
+        (("a", "traces"),),
+        timeout=5.0,
+        compression=True,
+        certificate="ca.pem",
+        client_certificate="me.pem",
+        client_key="me.key",
+    )
+    assert logs == Endpoint(
+        "https://o.example/v1/logs",
+        (("a", "general"), ("b", "general")),
+        timeout=2.5005,
+        compression=False,
+        certificate="ca.pem",
+    )
+    assert ours.headers == (("a", "ours"), ("b", "theirs"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "takes"),
+    [
+        ("TIMEOUT", "10", "a number of milliseconds from 100 on"),
+        ("TIMEOUT", "10s", "a number of milliseconds from 100 on"),
+        ("TIMEOUT", "nan", "a number of milliseconds from 100 on"),
+        ("COMPRESSION", "deflate", "gzip or none"),
+    ],
+)
+def test_a_wrong_otel_variable_is_said(name, value, takes, caplog):
+    """What is meant for others does not stop the program, nor do seconds where the specification has milliseconds."""
+    traces, _ = otel(**{name: value})
+
+    assert (traces.timeout, traces.compression) == (10.0, None)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"`OTEL_EXPORTER_OTLP_{name}` must be {takes}; the default is used."
+    ]
+
+
+def test_certificate_applies_everywhere(tmp_path):
+    """Our own certificate goes with every destination, and wins over OpenTelemetry's."""
+    ours = tmp_path / "ca.pem"
+    ours.touch()
+    environ = {"TCC_CERTIFICATE": str(ours), "OTEL_EXPORTER_OTLP_CERTIFICATE": "theirs"}
+
+    assert where(environ | OTEL).endpoint("logs").certificate == str(ours)
+    assert where(environ, {"api_key": KEY, "certificate": ours}).endpoint("traces").certificate == str(ours)
+
+
+PROXIES = {"HTTPS_PROXY": "http://secure:1/", "http_proxy": "plain:2", "NO_PROXY": "intern.example, 10.0.0.7"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "environ", "url", "expected"),
+    [
+        ("", PROXIES, "https://a.example", None),
+        ("http://u:pw@p:3128/", PROXIES, "https://intern.example", "http://u:pw@p:3128"),
+        ("http://p", {}, "http://127.0.0.1:4318", None),
+        ("http://p", {}, "http://localhost", None),
+        ("ENV", PROXIES, "https://a.example", "http://secure:1"),
+        ("env", PROXIES, "http://a.example", "http://plain:2"),
+        ("env", PROXIES, "https://intern.example:8443", None),
+        ("env", PROXIES, "https://sub.intern.example", None),
+        ("env", PROXIES, "http://10.0.0.7", None),
+        ("env", PROXIES | {"no_proxy": ""}, "https://intern.example", "http://secure:1"),
+        ("env", PROXIES | {"NO_PROXY": "*"}, "https://a.example", None),
+        ("env", PROXIES | {"https_proxy": ""}, "https://a.example", None),
+        ("env", PROXIES, "http://[::1]:4318", None),
+        ("env", {"all_proxy": "http://all"}, "https://a.example", "http://all"),
+        ("env", {"HTTP_PROXY": "http://forged", "REQUEST_METHOD": "GET"}, "http://a.example", None),
+        ("env", {}, "https://a.example", None),
+    ],
+)
+def test_proxy(setting, environ, url, expected):
+    """A proxy applies where one was asked for: by URL, or as the usual variables have it; never to this machine."""
+    assert where(environ | {"TCC_PROXY": setting, "TCC_URL": url}).endpoint("traces").proxy == expected
+
+
+def test_a_wrong_proxy_variable_is_named():
+    """With `env`, a proxy that we cannot use is no reason to go past it."""
+    with pytest.raises(ConfigurationError, match=r"^`ALL_PROXY` must be like http://host:3128 or ") as caught:
+        where({"ALL_PROXY": f"socks5://u:{KEY}@p", "TCC_PROXY": "env", "TCC_URL": "https://a.example"})
+
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("configured", "environ", "platform", "expected"),
+    [
+        (None, {"HOME": "/h"}, "linux", "/h/.local/state/contextcompany/outbox"),
+        (None, {"HOME": "/h", "XDG_STATE_HOME": "/s"}, "linux", "/s/contextcompany/outbox"),
+        (None, {"HOME": "/h", "XDG_STATE_HOME": "s"}, "linux", "/h/.local/state/contextcompany/outbox"),
+        (None, {"HOME": "/h"}, "darwin", "/h/Library/Application Support/contextcompany/outbox"),
+        (None, {"LOCALAPPDATA": "/l"}, "win32", "/l/contextcompany/outbox"),
+        (None, {"USERPROFILE": "/u"}, "win32", "/u/AppData/Local/contextcompany/outbox"),
+        ("~/x", {"HOME": "/h"}, "linux", "/h/x"),
+        ("~", {"HOME": "/h"}, "linux", "/h"),
+        ("/a/~/b", {"HOME": "/h"}, "linux", "/a/~/b"),
+        ("x", {}, "linux", str(Path("x").absolute())),
+        (Path("/x"), {}, "linux", "/x"),
+    ],
+)
+def test_outbox_dir(configured, environ, platform, expected):
+    """As configured, else the platform's place for a user's state; always absolute."""
+    assert outbox_dir(resolve({"outbox_dir": configured}, environ), environ, platform) == Path(expected)
+
+
+def test_outbox_dir_without_a_home(monkeypatch):
+    """A user without a home has a directory too, if one that cannot be made."""
+    monkeypatch.setattr(Path, "home", Path("~nobody-of-that-name").expanduser)
+
+    assert outbox_dir(resolve({}, {}), {}, "linux") == Path("/.local/state/contextcompany/outbox")
 
 
 # Anything at all in the environment.

@@ -314,7 +314,7 @@ def test_bad_values_in_spans(observatory, place):
     per_value = 2 if place in ("run.step", "run.tool_call") else 1
 
     assert raised_by(SPAN_PLACES[place]) == {}
-    delivered, waiting, dropped = tcc.flush(20)
+    delivered, waiting, _, dropped = tcc.flush(20)
     assert (delivered, waiting) == (len(BAD) * per_value, 0)
     assert set(dropped) <= {"bad_value", "truncated"}
     assert len(observatory.spans()) == delivered
@@ -329,7 +329,7 @@ def test_bad_values_in_feedback(observatory, place):
         accepted.append(FEEDBACK_PLACES[place](bad))
 
     assert raised_by(try_it, but=tcc.IncompleteError) == {}
-    delivered, waiting, dropped = tcc.flush(20)
+    delivered, waiting, _, dropped = tcc.flush(20)
     assert (accepted, delivered, waiting) == ([True] * len(accepted), len(accepted), 0)
     assert set(dropped) <= {"bad_value", "truncated"}
     assert len(observatory.logs()) == delivered > 0

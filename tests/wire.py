@@ -46,7 +46,7 @@ UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 def deliver() -> None:
     """Send everything that waits; nothing may be lost."""
-    assert tcc.flush(5)[1:] == (0, {})
+    assert tcc.flush(5)[1:] == (0, 0, {})
 
 
 def recorded(receiver: Receiver) -> list[dict[str, Any]]:

@@ -40,6 +40,8 @@ class FlushReport(NamedTuple):
     """Answered by the receiver with success."""
     waiting: int
     """Not sent yet: 0 unless the time-out passed."""
+    dead: int
+    """Refused by the receiver for good, and put aside."""
     dropped: dict[str, int]
     """What `stats()` counts: lost, cut or replaced, by reason."""
 
@@ -64,6 +66,13 @@ def configure(
     redact: Callable[[str, str], str | None] | None = None,
     max_value_size: int | None = None,
     max_span_size: int | None = None,
+    outbox: Literal["disk", "memory", "off"] | None = None,
+    outbox_dir: str | os.PathLike[str] | None = None,
+    durability: Literal["async", "sync", "fsync"] | None = None,
+    max_outbox_size: int | None = None,
+    shutdown_timeout: float | None = None,
+    certificate: str | os.PathLike[str] | None = None,
+    proxy: str | None = None,
 ) -> None:
     """Set how runs are recorded and where they go. May be called again: what is given is merged into what was.
 
@@ -98,6 +107,18 @@ def configure(
             Runs on the thread that ends a span. If it raises, that text is not sent.
         max_value_size: Bytes that one attribute may have; what is larger is cut (`TCC_MAX_VALUE_SIZE`; 1 MiB).
         max_span_size: Bytes that the attributes and events of a span may have (`TCC_MAX_SPAN_SIZE`; 4 MiB).
+        outbox: Where what is not sent yet waits: on `"disk"`, or in `"memory"`, where it ends with the process.
+            `"off"` is `"memory"`, and what is not taken at the first attempt is dropped (`TCC_OUTBOX`).
+        outbox_dir: The directory of the outbox on disk (`TCC_OUTBOX_DIR`). By default `contextcompany/outbox` in
+            `$XDG_STATE_HOME` or `~/.local/state`; in `~/Library/Application Support` on macOS; in `%LOCALAPPDATA%` on
+            Windows.
+        durability: When what has ended is on disk: `"async"`, at most 100 ms later; `"sync"`, before `.end()` returns;
+            `"fsync"`, likewise, and it survives a loss of power (`TCC_DURABILITY`).
+        max_outbox_size: Bytes that may wait; the oldest give way (`TCC_MAX_OUTBOX_SIZE`; 256 MiB).
+        shutdown_timeout: Seconds that the end of the program waits for sending (`TCC_SHUTDOWN_TIMEOUT`; 2).
+        certificate: File of the CA certificates to trust, in PEM, instead of the usual ones (`TCC_CERTIFICATE`).
+        proxy: A proxy as `http://user:password@host:3128`, or `"env"` for the one that `HTTP_PROXY`, `HTTPS_PROXY`,
+            `ALL_PROXY` and `NO_PROXY` name (`TCC_PROXY`). Never used on the way to this machine.
 
     Raises:
         ConfigurationError: (a `ValueError`) a setting is wrong; nothing is changed then.
@@ -159,9 +180,8 @@ def flush(timeout: float = 30.0) -> FlushReport:
     """Send what waits, for at most `timeout` seconds. May be called from any thread, and again."""
     built = _built
     if built is None:
-        return FlushReport(0, 0, _diagnostics.counts())
-    delivered, waiting = built.flush(timeout)
-    return FlushReport(delivered, waiting, _diagnostics.counts())
+        return FlushReport(0, 0, 0, _diagnostics.counts())
+    return FlushReport(*built.flush(timeout), _diagnostics.counts())
 
 
 def shutdown(timeout: float = 30.0) -> FlushReport:
@@ -175,9 +195,9 @@ def shutdown(timeout: float = 30.0) -> FlushReport:
     report = flush(timeout)
     with _building:
         built, _built = _built, None
-    if built is not None:
-        built.shutdown(max(deadline - time.monotonic(), 0))
-    return report
+    if built is None:
+        return report
+    return FlushReport(*built.shutdown(max(deadline - time.monotonic(), 0)), _diagnostics.counts())
 
 
 def stats() -> dict[str, int]:
@@ -209,23 +229,25 @@ if hasattr(os, "register_at_fork"):
 def _shut_down_at_exit() -> None:
     atexit.unregister(_at_exit)
     atexit.register(_at_exit)
+    _processes.before_termination(_before_exit, lambda: _built.shutdown_timeout if _built is not None else 0.0)
 
 
 def _at_exit() -> None:
     end_open_runs()
     built = _built
     if built is not None:
-        built.shutdown()
+        built.shutdown(built.shutdown_timeout)
 
 
-def _before_child_exit() -> None:
+def _before_exit() -> None:
+    """In a process that ends without `atexit`; so do the providers of the user's, whose spans our processors have."""
     end_open_runs()
     pipelines = sys.modules.get("contextcompany._pipeline")
     if pipelines is not None:
-        pipelines.flush_before_exit(_built)
+        pipelines.shut_down_before_exit(_built)
 
 
-_processes.before_child_exit(_before_child_exit)
+_processes.before_child_exit(_before_exit)
 
 
 def reset_for_tests() -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "COLLECTED",
     "CONTENT",
     "COUNTED_INSIDE",
+    "DIED",
     "EVALUATION_EVENT",
     "EXCEPTION_EVENT",
     "FAILURE",
@@ -46,10 +47,12 @@ __all__ = [
     "SUSPENDED_EVENT",
     "TIMED_OUT",
     "TIMEOUT",
+    "UNDELIVERABLE_NAME",
     "Attributes",
     "attribute_kind",
     "baggage_entries",
     "cost_attributes",
+    "died_attributes",
     "evaluation_attributes",
     "event_attribute_kind",
     "exception_attributes",
@@ -69,6 +72,7 @@ __all__ = [
     "tool_call_name",
     "tool_call_start_attributes",
     "truncated_and_redacted",
+    "undeliverable_attributes",
 ]
 
 AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
@@ -79,6 +83,7 @@ SUSPENDED_EVENT = sc.EVENT_TCC_RUN_SUSPENDED
 RESUMED_EVENT = sc.EVENT_TCC_RUN_RESUMED
 
 COLLECTED = sc.TccIncompleteReasonValues.COLLECTED
+DIED = sc.TccIncompleteReasonValues.PROCESS_DIED
 SHUTDOWN = sc.TccIncompleteReasonValues.SHUTDOWN
 RUN_ENDED = sc.TccIncompleteReasonValues.RUN_ENDED
 TIMEOUT = sc.TccIncompleteReasonValues.TIMEOUT
@@ -246,6 +251,28 @@ def _common(data: Common) -> Attributes:
     if data.incomplete is not None:
         attributes[sc.TCC_INCOMPLETE] = True
         attributes[sc.TCC_INCOMPLETE_REASON] = data.incomplete
+    return attributes
+
+
+def died_attributes() -> Attributes:
+    """What is known of a span that was open when its process died."""
+    return {
+        sc.TCC_STATUS_CODE: ERROR,
+        sc.ERROR_TYPE: sc.ErrorTypeValues.OTHER,
+        sc.TCC_INCOMPLETE: True,
+        sc.TCC_INCOMPLETE_REASON: sc.TccIncompleteReasonValues.PROCESS_DIED,
+    }
+
+
+UNDELIVERABLE_NAME = "undeliverable"
+"""What a span is called when not even its name is taken."""
+
+
+def undeliverable_attributes(reason: str, size: int | None) -> Attributes:
+    """What stands on a span in place of what nobody takes; `size` is that of the whole span as it was, in bytes."""
+    attributes: Attributes = {sc.TCC_UNDELIVERABLE_REASON: clean_text(reason)}
+    if size is not None:
+        attributes[sc.TCC_UNDELIVERABLE_SIZE] = size
     return attributes
 
 

@@ -1,13 +1,79 @@
-"""Bytes in, bytes out, and in between they survive the process; knows nothing of what the bytes mean."""
+"""Bytes in, bytes out, and in between they survive the process; knows nothing of what the bytes mean.
+
+Each process writes a file of its own, which SQLite locks for as long as the process lives. A file without a lock was
+left behind by a dead process: whoever finds it sends what it holds from where it is, and deletes it when it is empty.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import importlib.util
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from contextcompany import _diagnostics
+from contextcompany._dead_letters import DeadLetters
+
+try:
+    import sqlite3
+except ImportError:  # pragma: no cover - a Python that was built without it
+    sqlite3 = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
+
     from contextcompany._settings import Signal
 
-__all__ = ["Item"]
+__all__ = ["MAX_AGE_S", "SUFFIX", "DiskStore", "Entry", "InUseError", "Item", "Outbox", "Shelf"]
+
+MAX_AGE_S = 7 * 24 * 3600
+"""What nobody could send for this long is deleted."""
+
+SUFFIX = ".outbox"
+
+_CORRUPT = ".corrupt"
+
+_APPLICATION_ID = 0x74636F62
+_VERSION = 1
+
+_MAX_CACHED = 16 * 2**20
+"""Bytes that wait in memory as well as on disk, so that what is sent soon is not read back."""
+
+_MAX_MEMORY = 64 * 2**20
+"""Bytes that wait in memory when there is no disk."""
+
+_ROW_OVERHEAD = 64
+
+_MAX_JOURNAL = 4 * 2**20
+
+_MAX_ADOPTED = 16
+_MAX_TRIED = 200
+"""Files of other processes that are held, and looked at, at a time."""
+
+_DISK_RETRY_S = 30.0
+
+_SIGNALS: tuple[Signal, ...] = ("traces", "logs")
+
+_SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE destination (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL, label TEXT NOT NULL);
+CREATE TABLE envelope (id INTEGER PRIMARY KEY, head BLOB NOT NULL, scope BLOB NOT NULL);
+CREATE TABLE item (
+    id INTEGER PRIMARY KEY, destination INTEGER NOT NULL, signal INTEGER NOT NULL, envelope INTEGER NOT NULL,
+    trace INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL
+);
+CREATE TABLE open (
+    span INTEGER PRIMARY KEY, destination INTEGER NOT NULL, signal INTEGER NOT NULL, envelope INTEGER NOT NULL,
+    trace INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL
+);
+"""
 
 
 class Item(NamedTuple):
@@ -19,3 +85,828 @@ class Item(NamedTuple):
     head: bytes
     scope: bytes
     body: bytes
+
+
+class Entry(NamedTuple):
+    """Something that is to be kept. Ids are signed, as SQLite's integers are."""
+
+    destination: str
+    """What the destination is known by; never its key."""
+    label: str
+    """The destination for people."""
+    signal: Signal
+    head: bytes
+    scope: bytes
+    body: bytes
+    trace: int
+    span: int
+
+
+class InUseError(Exception):
+    """A running process has this file."""
+
+
+class _Key(NamedTuple):
+    store: _Store
+    id: int
+    destination: str
+
+
+class _Store(Protocol):
+    def put(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None: ...
+    def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]: ...
+    def delete(self, items: Sequence[Item]) -> None: ...
+    def waiting(self, destination: str | None = None) -> int: ...
+    def destinations(self) -> AbstractSet[str]: ...
+    @property
+    def lock(self) -> threading.RLock: ...
+    def close(self) -> None: ...
+    def quarantine(self) -> None: ...
+    def leak(self) -> None: ...
+
+
+class _Line:
+    """What waits for one destination, of one signal: the oldest in memory, and all of it in the table."""
+
+    __slots__ = ("cached", "last", "spilled", "waiting")
+
+    def __init__(self, *, spilled: bool = False, waiting: int = 0) -> None:
+        self.cached: deque[Item] = deque()
+        self.last = 0
+        """The id of the last that is in memory, or was."""
+        self.spilled = spilled
+        """Whether there may be more behind that one which are in the table only."""
+        self.waiting = waiting
+
+    def take(self, max_bytes: int) -> list[Item]:
+        taken: list[Item] = []
+        size = 0
+        while self.cached:
+            size += len(self.cached[0].body)
+            if taken and size > max_bytes:
+                break
+            taken.append(self.cached.popleft())
+        return taken
+
+
+# --- one file --------------------------------------------------------------------------------------------------------
+
+
+class DiskStore:
+    """One SQLite file, held under its lock. Any thread may call; raises `sqlite3.Error` where the disk fails."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, max_size: int, inode: int) -> None:
+        self.path = path
+        self._connection = connection
+        self._max_size = max_size
+        self._inode = inode
+        self._lock = threading.RLock()
+        self._lines: dict[tuple[str, Signal], _Line] = {}
+        self._destinations: dict[str, int] = {}
+        self._envelopes: dict[tuple[bytes, bytes], int] = {}
+        self._next_id = 1
+        self._size = 0
+        self._cached_size = 0
+        self._undeleted: list[tuple[int, int]] = []
+
+    @classmethod
+    def create(cls, directory: Path, max_size: int, *, fsync: bool = False) -> DiskStore:
+        """A new file, which nobody else can have."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while True:
+            path = directory / f"{os.getpid()}-{uuid.uuid4().hex[:12]}{SUFFIX}"
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            inode = path.stat().st_ino
+            # Before it is locked, another process may take it for one that was left behind, and delete it.
+            try:
+                connection = _connect(path, fsync=fsync)
+            except InUseError:
+                continue
+            except sqlite3.Error:
+                if path.exists():
+                    raise
+                continue
+            try:
+                connection.executescript(_SCHEMA)
+            except sqlite3.Error:
+                connection.close()
+                _unlink(path)
+                raise
+            if _inode(path) == inode:
+                return cls(path, connection, max_size, inode)
+            connection.close()
+
+    @classmethod
+    def adopt(cls, path: Path, max_size: int) -> DiskStore:
+        """The file of a process that is gone; what that process had open is closed, as it was last seen.
+
+        Raises:
+            InUseError: its process lives.
+            sqlite3.DatabaseError: it is no file of ours, or a damaged one.
+        """
+        inode = path.stat().st_ino
+        connection = _connect(path, fsync=False)
+        try:
+            if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                connection.executescript(_SCHEMA)  # its process died when it had just made it
+            connection.execute("BEGIN IMMEDIATE")
+            _check_version(connection)
+            store = cls(path, connection, max_size, inode)
+            store._next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM item").fetchone()[0]
+            connection.execute(
+                "INSERT INTO item (destination, signal, envelope, trace, at, body) "
+                "SELECT destination, signal, envelope, trace, at, body FROM open"
+            )
+            connection.execute("DELETE FROM open")
+            expired = connection.execute("DELETE FROM item WHERE at < ?", (int(time.time()) - MAX_AGE_S,)).rowcount
+            connection.execute("COMMIT")
+            if expired:
+                _diagnostics.count("expired", expired)
+            store._recount()
+        except BaseException:
+            connection.close()
+            raise
+        return store
+
+    def put(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None:
+        """Keep `entries` and, for now, `snapshots`; what is `closed` needs no snapshot any more. All or nothing."""
+        size = sum(map(_size, entries))
+        with self._lock:
+            if self._size + size > self._max_size:
+                self._evict(self._size + size - self._max_size)
+            now = int(time.time())
+            with self._transaction():
+                rows = [
+                    (self._next_id + index, *self._columns(entry), now, entry.body)
+                    for index, entry in enumerate(entries)
+                ]
+                _insert(self._connection, "INSERT INTO item VALUES", rows)
+                opened = [(entry.span, *self._columns(entry), now, entry.body) for entry in snapshots]
+                _insert(self._connection, "INSERT OR REPLACE INTO open VALUES", opened)
+                if closed:
+                    self._connection.executemany("DELETE FROM open WHERE span = ?", [(span,) for span in closed])
+            self._size += size
+            for entry in entries:
+                self._remember(self._next_id, entry)
+                self._next_id += 1
+
+    def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
+        with self._lock:
+            line = self._lines.get((destination, signal))
+            if line is None:
+                return []
+            if line.spilled and len(line.cached) < 2:  # the one that did not fit may have been left
+                self._refill(line, destination, signal, max_bytes)
+            taken = line.take(max_bytes)
+            self._cached_size -= sum([len(item.body) for item in taken])
+            return taken
+
+    def delete(self, items: Sequence[Item]) -> None:
+        """Forget what was taken. If the disk fails now, it is deleted with the next ones."""
+        ids = sorted([item.key.id for item in items])
+        ranges = [(ids[0], ids[-1])] if ids[-1] - ids[0] == len(ids) - 1 else [(each, each) for each in ids]
+        with self._lock:
+            for item in items:
+                self._lines[item.key.destination, item.signal].waiting -= 1
+                self._size -= _size(item)
+            self._undeleted += ranges
+            with suppress(sqlite3.Error), self._transaction():
+                for first, last in self._undeleted:
+                    self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, last))
+                self._undeleted = []
+
+    def waiting(self, destination: str | None = None) -> int:
+        """How many items wait: for one destination, or in all."""
+        with self._lock:
+            return sum(line.waiting for (to, _), line in self._lines.items() if destination in (None, to))
+
+    def destinations(self) -> set[str]:
+        """What it holds something for."""
+        with self._lock:
+            return {to for (to, _), line in self._lines.items() if line.waiting}
+
+    def summary(self) -> list[tuple[str, str, str, int, int, int]]:
+        """For each destination and signal: label, fingerprint, signal, items, bytes, and the time of the oldest."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT label, fingerprint, signal, count(*), sum(length(body)), min(at) FROM item "
+                "JOIN destination ON destination.id = destination GROUP BY 1, 2, 3"
+            ).fetchall()
+        return [(label, to, _SIGNALS[signal], *rest) for label, to, signal, *rest in rows]
+
+    def is_there(self) -> bool:
+        """Whether the file still has its name; without, what is written to it ends with the process."""
+        return _inode(self.path) == self._inode
+
+    def shrink(self) -> None:
+        """Give room back to the disk, a little at a time: the lock is held meanwhile."""
+        with self._lock, suppress(sqlite3.Error):
+            if not self.waiting() and _pragma(self._connection, "freelist_count") > 64:
+                # As a script: `execute` frees one page, however many are asked for.
+                self._connection.executescript("PRAGMA incremental_vacuum(4096); PRAGMA wal_checkpoint(TRUNCATE);")
+
+    def close(self) -> None:
+        """Let go of the file; an empty one is deleted."""
+        with self._lock:
+            is_empty = False
+            with suppress(sqlite3.Error):
+                is_empty = self._connection.execute(
+                    "SELECT NOT EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM open)"
+                ).fetchone()[0]
+                if is_empty and self.is_there():
+                    _unlink(self.path)  # while it is locked, so that nobody can have it
+            self._connection.close()
+            if is_empty:
+                _unlink_journal(self.path)
+
+    def quarantine(self) -> None:
+        """Put a damaged file aside. What is in memory too can still be taken."""
+        with self._lock:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            put_aside(self.path)
+            lost = 0
+            for line in self._lines.values():
+                line.spilled = False
+                lost += line.waiting - len(line.cached)
+                line.waiting = len(line.cached)
+            if lost:
+                _diagnostics.count("corrupt", lost)
+
+    def leak(self) -> None:
+        """In a forked child: never close the connection, whose end would delete the journal of the parent's file."""
+        import ctypes  # noqa: PLC0415 - not needed by processes that do not fork
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held over a fork, so that no statement is half done in the child."""
+        return self._lock
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._destinations.clear()
+            self._envelopes.clear()
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _columns(self, entry: Entry) -> tuple[int, int, int, int]:
+        return (
+            self._destination_id(entry.destination, entry.label),
+            _SIGNALS.index(entry.signal),
+            self._envelope_id(entry.head, entry.scope),
+            entry.trace,
+        )
+
+    def _destination_id(self, fingerprint: str, label: str) -> int:
+        known = self._destinations.get(fingerprint)
+        if known is None:
+            row = self._connection.execute(
+                "SELECT id FROM destination WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()
+            if row is None:
+                insert = "INSERT INTO destination (fingerprint, label) VALUES (?, ?) RETURNING id"
+                row = self._connection.execute(insert, (fingerprint, label)).fetchone()
+            known = self._destinations[fingerprint] = row[0]
+        return known
+
+    def _envelope_id(self, head: bytes, scope: bytes) -> int:
+        known = self._envelopes.get((head, scope))
+        if known is None:
+            if len(self._envelopes) > 256:
+                self._envelopes.clear()
+            insert = "INSERT INTO envelope (head, scope) VALUES (?, ?) RETURNING id"
+            known = self._envelopes[head, scope] = self._connection.execute(insert, (head, scope)).fetchone()[0]
+        return known
+
+    def _remember(self, row_id: int, entry: Entry) -> None:
+        """Keep what was just written in memory too, if there is room and nothing older is in the table only."""
+        line = self._lines.get((entry.destination, entry.signal))
+        if line is None:
+            line = self._lines[entry.destination, entry.signal] = _Line()
+        line.waiting += 1
+        if line.spilled:
+            return
+        if self._cached_size + len(entry.body) > _MAX_CACHED:
+            line.spilled = True
+            return
+        line.last = row_id
+        self._cached_size += len(entry.body)
+        line.cached.append(_item(self, row_id, entry))
+
+    def _refill(self, line: _Line, destination: str, signal: Signal, max_bytes: int) -> None:
+        rows = self._connection.execute(
+            "SELECT item.id, head, scope, body FROM item JOIN envelope ON envelope.id = envelope "
+            "JOIN destination ON destination.id = destination "
+            "WHERE item.id > ? AND fingerprint = ? AND signal = ? ORDER BY item.id",
+            (line.last, destination, _SIGNALS.index(signal)),
+        )
+        size = 0
+        for row_id, head, scope, body in rows:
+            line.last = row_id
+            line.cached.append(Item(_Key(self, row_id, destination), signal, head, scope, body))
+            size += len(body)
+            if size > max_bytes:
+                break
+        else:
+            line.spilled = False
+        rows.close()
+        self._cached_size += size
+
+    def _evict(self, needed: int) -> None:
+        """Make room: the oldest traces first, those of runs that are still open last."""
+        goal = needed + self._max_size // 16
+        traces = self._connection.execute(
+            "SELECT trace, sum(length(body)) + count(*) * ? FROM item WHERE trace NOT IN (SELECT trace FROM open) "
+            "GROUP BY trace ORDER BY min(id)",
+            (_ROW_OVERHEAD,),
+        )
+        victims = list(_until(goal, traces))
+        freed = sum(size for _, size in victims)
+        evicted = 0
+        with self._transaction():
+            for trace, _ in victims:
+                evicted += self._connection.execute("DELETE FROM item WHERE trace = ?", (trace,)).rowcount
+            if freed < goal:
+                rows = self._connection.execute("SELECT id, length(body) + ? FROM item ORDER BY id", (_ROW_OVERHEAD,))
+                last = max((row_id for row_id, _ in _until(goal - freed, rows)), default=0)
+                evicted += self._connection.execute("DELETE FROM item WHERE id <= ?", (last,)).rowcount
+        self._recount()
+        _diagnostics.count("evicted", evicted)
+        _diagnostics.warn(
+            "evicted",
+            "The outbox is full (%d bytes): the oldest %d spans and events were deleted before they could be sent.",
+            self._max_size,
+            evicted,
+        )
+
+    def _recount(self) -> None:
+        """What waits, as the table has it; what was taken already is not taken again."""
+        taken = {key: (line.cached[0].key.id - 1 if line.cached else line.last) for key, line in self._lines.items()}
+        rows = self._connection.execute(
+            "SELECT fingerprint, signal, count(*), sum(length(body)) + count(*) * ? FROM item "
+            "JOIN destination ON destination.id = destination GROUP BY fingerprint, signal",
+            (_ROW_OVERHEAD,),
+        ).fetchall()
+        for line in self._lines.values():
+            line.waiting, line.spilled = 0, True
+            line.cached.clear()
+        self._size = self._cached_size = 0
+        for fingerprint, signal, count, size in rows:
+            key = (fingerprint, _SIGNALS[signal])
+            line = self._lines.setdefault(key, _Line(spilled=True))
+            line.waiting = count
+            line.last = taken.get(key, 0)
+            self._size += size
+
+
+def _insert(connection: sqlite3.Connection, into: str, rows: list[tuple[Any, ...]]) -> None:
+    """Insert many rows by few statements: each statement lets go of the interpreter, and has to get it back."""
+    start = 0
+    while start < len(rows):
+        chunk = 256
+        while chunk > len(rows) - start:
+            chunk //= 4
+        some = rows[start : start + chunk]
+        values = "(" + ",".join("?" * len(some[0])) + ")"
+        connection.execute(f"{into} {','.join([values] * chunk)}", [value for row in some for value in row])
+        start += chunk
+
+
+def _until(goal: int, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The first rows whose sizes make up `goal`."""
+    for key, size in rows:
+        if goal <= 0:
+            return
+        goal -= size
+        yield key, size
+
+
+def _size(what: Entry | Item) -> int:
+    return len(what.body) + _ROW_OVERHEAD
+
+
+def _item(store: _Store, row_id: int, entry: Entry) -> Item:
+    return Item(_Key(store, row_id, entry.destination), entry.signal, entry.head, entry.scope, entry.body)
+
+
+def _connect(path: Path, *, fsync: bool) -> sqlite3.Connection:
+    """A connection that keeps the file's lock from its first access on.
+
+    Raises:
+        InUseError: another process has it.
+    """
+    # The file was made before, with its mode.
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(address, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
+    try:
+        for setting in (
+            "locking_mode = EXCLUSIVE",
+            "page_size = 4096",
+            "auto_vacuum = INCREMENTAL",
+            "journal_mode = WAL",
+            f"synchronous = {'FULL' if fsync else 'NORMAL'}",
+            f"journal_size_limit = {_MAX_JOURNAL}",
+        ):
+            connection.execute(f"PRAGMA {setting}")
+    except sqlite3.Error as error:
+        connection.close()
+        if _is_lock(error):
+            raise InUseError(path) from None
+        raise
+    return connection
+
+
+def _check_version(connection: sqlite3.Connection) -> None:
+    if (_pragma(connection, "application_id"), _pragma(connection, "user_version")) != (_APPLICATION_ID, _VERSION):
+        raise sqlite3.DatabaseError("not an outbox of this version")
+
+
+def _is_lock(error: sqlite3.Error) -> bool:
+    return "locked" in str(error)
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"PRAGMA {name}").fetchone()[0]
+    return value
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def _unlink_journal(path: Path) -> None:
+    _unlink(path.with_name(path.name + "-wal"))
+
+
+def put_aside(path: Path) -> None:
+    """Rename a damaged file, so that nobody stumbles over it again; it can be looked at for as long as others wait."""
+    _diagnostics.count("outbox_corrupt")
+    _diagnostics.warn("outbox_corrupt", "The outbox file %s is damaged and was renamed to …%s.", path.name, _CORRUPT)
+    for name in (path.name, path.name + "-wal"):
+        with suppress(OSError):
+            path.with_name(name).rename(path.with_name(name + _CORRUPT))
+
+
+# --- without a disk --------------------------------------------------------------------------------------------------
+
+
+class MemoryStore:
+    """What waits in this process only. The oldest goes when there is no room."""
+
+    def __init__(self, max_size: int = _MAX_MEMORY) -> None:
+        self._max_size = max_size
+        self._lock = threading.RLock()
+        self._lines: dict[tuple[str, Signal], _Line] = {}
+        self._size = 0
+        self._next_id = 1
+
+    def put(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None:  # noqa: ARG002 - nobody comes after this process
+        with self._lock:
+            for entry in entries:
+                line = self._lines.setdefault((entry.destination, entry.signal), _Line())
+                line.cached.append(_item(self, self._next_id, entry))
+                line.waiting += 1
+                self._next_id += 1
+                self._size += _size(entry)
+            if self._size > self._max_size:
+                self._evict()
+
+    def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
+        with self._lock:
+            line = self._lines.get((destination, signal))
+            return [] if line is None else line.take(max_bytes)
+
+    def delete(self, items: Sequence[Item]) -> None:
+        with self._lock:
+            for item in items:
+                self._lines[item.key.destination, item.signal].waiting -= 1
+                self._size -= _size(item)
+
+    def waiting(self, destination: str | None = None) -> int:
+        with self._lock:
+            return sum(line.waiting for (to, _), line in self._lines.items() if destination in (None, to))
+
+    def destinations(self) -> set[str]:
+        with self._lock:
+            return {to for (to, _), line in self._lines.items() if line.waiting}
+
+    def close(self) -> None:
+        """What is left is lost, and counted."""
+        left = self.waiting()
+        if left:
+            _diagnostics.count("not_sent", left)
+            _diagnostics.warn("not_sent", "%d spans or events waited in memory and could not be sent in time.", left)
+
+    def quarantine(self) -> None:
+        """Memory does not fail."""
+
+    def leak(self) -> None:
+        """Nothing is shared with the parent."""
+
+    @property
+    def lock(self) -> threading.RLock:
+        return self._lock
+
+    def _evict(self) -> None:
+        evicted = 0
+        while self._size > self._max_size:
+            line = min(
+                (line for line in self._lines.values() if line.cached),
+                key=lambda line: line.cached[0].key.id,
+                default=None,
+            )
+            if line is None:
+                break
+            self._size -= _size(line.cached.popleft())
+            line.waiting -= 1
+            evicted += 1
+        if evicted:
+            _diagnostics.count("evicted", evicted)
+            _diagnostics.warn(
+                "evicted", "Too much waits in memory: the oldest %d spans and events were dropped.", evicted
+            )
+
+
+# --- all of them -----------------------------------------------------------------------------------------------------
+
+
+class Outbox:
+    """The file of this process, those of dead ones that it took over, and memory for when the disk fails."""
+
+    def __init__(self, directory: Path | None, max_size: int, *, fsync: bool = False) -> None:
+        self._directory = directory
+        self._max_size = max_size
+        self._fsync = fsync
+        self._own: DiskStore | None = None
+        self._others: list[_Store] = []
+        self._strangers: dict[str, int] = {}
+        self._disk_retry_at = 0.0
+        self._lock = threading.RLock()
+        if directory is not None and not _can_use_disk():
+            self._memory_only("this Python lacks sqlite3 or ctypes")
+            self._directory = None
+        self._memory: MemoryStore | None = None
+        self.dead_letters = None if self._directory is None else DeadLetters(self._directory)
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether what is kept now outlives the process."""
+        return self._own is not None
+
+    def keep(self, entries: Sequence[Entry], snapshots: Sequence[Entry] = (), closed: Sequence[int] = ()) -> None:
+        """Keep what has ended, and what is open as it is now; on disk if that is possible, in memory if not."""
+        with self._lock:
+            store = self._writable()
+            if store is not None:
+                try:
+                    store.put(entries, snapshots, closed)
+                except sqlite3.DatabaseError as error:
+                    self._disk_failed(store, error)
+                else:
+                    return
+            if self._memory is None:
+                self._memory = MemoryStore()
+            self._memory.put(entries, snapshots, closed)
+
+    def take(self, store: _Store, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
+        """The oldest that wait in a store; nothing when its file cannot be read."""
+        try:
+            return store.take(destination, signal, max_bytes)
+        except sqlite3.OperationalError as error:
+            _diagnostics.warn("outbox_unreadable", "The outbox cannot be read just now: %s", error)
+        except sqlite3.DatabaseError:
+            store.quarantine()
+            with self._lock:
+                if store is self._own:
+                    self._own = None
+                    self._others.append(store)
+        return []
+
+    def stores(self) -> list[_Store]:
+        """All of them, the oldest first."""
+        with self._lock:
+            return [store for store in (*self._others, self._own, self._memory) if store is not None]
+
+    def waiting(self, destination: str | None = None) -> int:
+        """How many of this process's own items wait, as far as it can see; those of dead processes do not count."""
+        with self._lock:
+            return sum(store.waiting(destination) for store in (self._own, self._memory) if store is not None)
+
+    def adopt(self, known: AbstractSet[str]) -> set[str]:
+        """Take over files that dead processes left, if they hold something for `known` destinations: for which ones."""
+        found: set[str] = set()
+        for path in self._orphans(len(known)):
+            try:
+                store = DiskStore.adopt(path, self._max_size)
+            except (InUseError, OSError, sqlite3.OperationalError):
+                continue  # where the disk fails, the file may be sound
+            except sqlite3.DatabaseError:
+                put_aside(path)
+                continue
+            destinations = store.destinations()
+            if not destinations & known:
+                store.close()
+                if destinations:
+                    self._strangers[path.name] = len(known)
+                continue
+            found |= destinations & known
+            with self._lock:
+                self._others.append(store)
+        return found
+
+    def tidy(self, known: AbstractSet[str]) -> None:
+        """Let go of files that are done with, and give room back."""
+        with self._lock:
+            for store in list(self._others):
+                if not store.destinations() & known:
+                    self._others.remove(store)
+                    store.close()
+            if self._own is not None:
+                self._own.shrink()
+
+    def close(self) -> None:
+        """Let go of everything; what is left on disk is for a later process."""
+        with self._lock:
+            for store in self.stores():
+                with suppress(sqlite3.Error):
+                    store.close()
+            self._own, self._memory, self._others = None, None, []
+
+    def become(self, other: Outbox) -> None:
+        """Keep things as `other`, which is new, from now on; what waits goes on from where it is."""
+        with self._lock:
+            self._others += [store for store in (self._own, self._memory) if store is not None]
+            self._own, self._memory = other._own, other._memory
+            self._directory, self._max_size, self._fsync = other._directory, other._max_size, other._fsync
+            self._disk_retry_at, self.dead_letters = other._disk_retry_at, other.dead_letters
+
+    def locks(self) -> list[threading.RLock]:
+        """What has to be held over a fork."""
+        return [self._lock, *(store.lock for store in self.stores())]
+
+    def leak(self) -> None:
+        """In a forked child: keep the parent's files from being touched."""
+        for store in self.stores():
+            store.leak()
+
+    def _writable(self) -> DiskStore | None:
+        if self._directory is None or time.monotonic() < self._disk_retry_at:
+            return None
+        if self._own is not None:
+            if self._own.is_there():
+                return self._own
+            _diagnostics.warn(
+                "outbox_deleted", "The outbox file in %s was deleted; a new one is made.", self._directory
+            )
+            self._others.append(self._own)
+            self._own = None
+        try:
+            self._own = DiskStore.create(self._directory, self._max_size, fsync=self._fsync)
+        except (OSError, sqlite3.Error) as error:
+            self._memory_only(str(error))
+        return self._own
+
+    def _disk_failed(self, store: DiskStore, error: sqlite3.DatabaseError) -> None:
+        if isinstance(error, sqlite3.OperationalError):  # as when the disk is full
+            self._memory_only(str(error))
+        else:
+            store.quarantine()
+            self._others.append(store)
+            self._own = None
+
+    def _memory_only(self, why: str) -> None:
+        self._disk_retry_at = time.monotonic() + _DISK_RETRY_S
+        _diagnostics.count("outbox_in_memory")
+        _diagnostics.warn(
+            "outbox_in_memory",
+            "The outbox in %s cannot be written (%s): what is recorded waits in memory, up to %d MiB, and is "
+            "lost if the process ends before it is sent.",
+            self._directory,
+            why,
+            _MAX_MEMORY >> 20,
+        )
+
+    def _orphans(self, known: int) -> Iterator[Path]:
+        """Files that may have been left behind, as many as are looked at in one go."""
+        if self._directory is None:
+            return
+        mine = {store.path for store in self.stores() if isinstance(store, DiskStore)}
+        tried = 0
+        try:
+            found = sorted(os.scandir(self._directory), key=lambda each: each.name)
+        except OSError:
+            return
+        for each in found:
+            path = Path(each.path)
+            if len(self._others) >= _MAX_ADOPTED or tried >= _MAX_TRIED:
+                return
+            if each.name.endswith(_CORRUPT):
+                _forget_old(path)
+            elif (
+                each.name.endswith(SUFFIX)
+                and path not in mine
+                and self._strangers.get(each.name) != known
+                and _is_mine(path)
+            ):
+                tried += 1
+                yield path
+
+
+def _can_use_disk() -> bool:
+    return all(map(importlib.util.find_spec, ("_sqlite3", "_ctypes")))
+
+
+def _is_mine(path: Path) -> bool:
+    """Whether this user made it: somebody else's would be sent with our key."""
+    try:
+        return not hasattr(os, "geteuid") or path.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _forget_old(path: Path) -> None:
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > MAX_AGE_S:
+            path.unlink()
+
+
+class Shelf:
+    """What waits for one destination, in all stores; the sender takes it from here."""
+
+    def __init__(self, outbox: Outbox, destination: str, label: str, settle: Callable[[str, int], None]) -> None:
+        self._outbox = outbox
+        self._destination = destination
+        self._label = label
+        self._settle = settle
+        self._open: dict[int, Entry] = {}
+
+    def take(self, max_bytes: int) -> list[Item]:
+        """The oldest that wait, all of one signal; nothing is handed out twice."""
+        for store in self._outbox.stores():
+            for signal in _SIGNALS:
+                taken = self._outbox.take(store, self._destination, signal, max_bytes)
+                if taken:
+                    return taken
+        return []
+
+    def delivered(self, items: Sequence[Item], rejected: int = 0) -> None:
+        """They were received, but for so many of them."""
+        self._delete(items)
+        self._settle("delivered", len(items) - rejected)
+        self._settle("rejected_partial", rejected)
+
+    def dead(self, item: Item, reason: str) -> None:
+        """Nobody takes it; it is kept for people to look at."""
+        if self._outbox.dead_letters is not None:
+            self._outbox.dead_letters.put(self._destination, self._label, item, reason)
+        self._delete([item])
+        self._settle("dead", 1)
+
+    def dropped(self, items: Sequence[Item], reason: str) -> None:
+        """They are given up."""
+        self._delete(items)
+        self._settle(reason, len(items))
+
+    def waiting(self) -> int:
+        """How many wait, those that were taken and not settled included."""
+        return sum(store.waiting(self._destination) for store in self._outbox.stores())
+
+    def show(self, span: int, snapshot: Entry) -> None:
+        """Have something that is open seen as it is now."""
+        self._open[span] = snapshot
+
+    def hide(self, span: int) -> None:
+        """It is open no more."""
+        self._open.pop(span, None)
+
+    def snapshots(self) -> list[Item]:
+        """What is open and has changed since the last time."""
+        taken = []
+        while self._open:
+            entry = self._open.popitem()[1]
+            taken.append(Item(None, entry.signal, entry.head, entry.scope, entry.body))
+        return taken
+
+    @staticmethod
+    def _delete(items: Sequence[Item]) -> None:
+        by_store: dict[int, list[Item]] = {}
+        for item in items:
+            by_store.setdefault(id(item.key.store), []).append(item)
+        for some in by_store.values():
+            some[0].key.store.delete(some)

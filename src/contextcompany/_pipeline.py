@@ -9,8 +9,9 @@ import threading
 import time
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from opentelemetry._logs import LogRecord
 from opentelemetry.sdk._logs import LogRecordLimits, ReadWriteLogRecord
 from opentelemetry.sdk.environment_variables import OTEL_SDK_DISABLED
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
@@ -24,7 +25,8 @@ from opentelemetry.trace import Status as SpanStatus
 from contextcompany import _configure, _diagnostics, _mapping, _pricing, _settings, _threads
 from contextcompany._console import Console
 from contextcompany._data import ERROR, Status
-from contextcompany._export import EXIT_TIMEOUT_S, Delivery, RoutedLogRecord, span_exporter
+from contextcompany._delivery import Delivery, Plan, Report, Snapshot
+from contextcompany._export import span_exporter
 from contextcompany._foreign import SCOPE, ForeignSpans, changed, following, private_provider
 from contextcompany._identity import new_id, random_span_id, random_trace_id
 from contextcompany._policy import Carried, Policy
@@ -40,10 +42,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.trace import Span, SpanKind, Tracer
+    from opentelemetry.trace import Span, SpanContext, SpanKind, Tracer
 
     from contextcompany._identity import RunIdentity
     from contextcompany._mapping import Attributes
+    from contextcompany._recording import Recording
     from contextcompany._settings import Destination, Settings
 
 __all__ = [
@@ -51,8 +54,8 @@ __all__ = [
     "ObservatorySpanProcessor",
     "build",
     "build_or_disable",
-    "flush_before_exit",
     "observatory_exporter",
+    "shut_down_before_exit",
 ]
 
 _MAX_TOKEN = 32 * 2**10
@@ -84,13 +87,18 @@ def build(explicit: Mapping[str, object], environ: Mapping[str, str], previous: 
     if previous is not None and isinstance(previous.delivery, Delivery):
         delivery = previous.delivery
         delivery.default = default
+        delivery.change(_plan(settings, environ))
     else:
-        delivery = Delivery(default)
-    delivery.announce_absence = not settings.console
+        delivery = Delivery(default, _plan(settings, environ))
+    delivery.announce_absence(not settings.console)
     _pricing.preload()
     _threads.patch(settings.propagate_threads)
     _diagnostics.LOGGER.debug("Sending to %r.", default)
     return OTelPipeline(settings, environ, delivery, provider=provider)
+
+
+def _plan(settings: Settings, environ: Mapping[str, str]) -> Plan:
+    return Plan(settings.outbox, _settings.outbox_dir(settings, environ), settings.max_outbox_size, settings.durability)
 
 
 def build_or_disable(explicit: Mapping[str, object], environ: Mapping[str, str]) -> OTelPipeline:
@@ -139,9 +147,10 @@ class _Sink(Protocol):
     """Where ended spans and events go."""
 
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None: ...
-    def put_log(self, record: ReadWriteLogRecord) -> bool: ...
-    def flush(self, timeout: float) -> tuple[int, int]: ...
-    def shutdown(self) -> None: ...
+    def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool: ...
+    def opened(self, span: SpanContext, recording: Any, *, is_run: bool) -> None: ...
+    def flush(self, timeout: float) -> Report: ...
+    def shutdown(self, timeout: float) -> Report: ...
 
 
 class OTelPipeline:
@@ -163,6 +172,7 @@ class OTelPipeline:
     ) -> None:
         self.join_traces = settings.join_traces
         self.run_timeout = settings.run_timeout
+        self.shutdown_timeout = settings.shutdown_timeout
         self.signing_key = settings.signing_key
         self.policy = policy_of(settings)
         self._small_policy = replace(
@@ -277,22 +287,42 @@ class OTelPipeline:
             self._not_recorded()
             return False
         allowed = self.policy.apply(Carried(event_name, attributes)).attributes
-        record = RoutedLogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=allowed)
-        record.destination = destination
-        return self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS))
+        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=allowed)
+        return self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS), destination)
 
-    def flush(self, timeout: float) -> tuple[int, int]:
-        """Send what waits, in span processors of ours too; how much was delivered so far, and how much is left."""
+    def opened(self, recording: Recording[Any]) -> None:
+        """Let delivery know of something that is open, or not any more without an end."""
+        span = recording.span
+        if isinstance(span, RecordedSpan):
+            is_run = recording._noun == "run"  # noqa: SLF001 - our own
+            self.delivery.opened(span.get_span_context(), recording, is_run=is_run)
+
+    def snapshot(
+        self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status
+    ) -> Snapshot | None:
+        """Something open for delivery to keep, within the content policy."""
+        if not isinstance(span, RecordedSpan):
+            return None
+        died = span.snapshot(
+            self._resource, self._scope, name, SpanStatus(StatusCode.ERROR, status.message), if_died, self.now()
+        )
+
+        def now() -> ReadableSpan:
+            opened = span.snapshot(self._resource, self._scope, name, SpanStatus(), so_far, None)
+            return within(self.policy, opened)
+
+        return Snapshot(within(self.policy, died), now, span.destination)
+
+    def flush(self, timeout: float) -> Report:
+        """Send what waits, in span processors of ours too; what became of everything so far."""
         deadline = time.monotonic() + timeout
-        delivered, waiting = self.delivery.flush(timeout)
-        more, left = _flush_processors(max(deadline - time.monotonic(), 0))
-        return delivered + more, waiting + left
+        report = self.delivery.flush(timeout)
+        return _sum([report, *_flush_processors(max(deadline - time.monotonic(), 0))])
 
-    def shutdown(self, timeout: float = EXIT_TIMEOUT_S) -> None:
+    def shutdown(self, timeout: float) -> Report:
         """Send what waits, for at most `timeout` seconds, and stop the threads. Undoes patches."""
         _threads.patch(False)
-        if isinstance(self.delivery, Delivery):
-            self.delivery.shutdown(timeout)
+        return self.delivery.shutdown(timeout)
 
     def span_ended(self, span: RecordedSpan) -> None:
         """Queue a span of ours that has just ended."""
@@ -433,7 +463,10 @@ class ObservatorySpanProcessor(ForeignSpans):
     """
 
     def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
-        self._delivery = Delivery(_destination_now(api_key, url))
+        settings = _settings.resolve(_configure.configured(), os.environ)
+        destination = _settings.destination(settings, os.environ, api_key=api_key, url=url)
+        self._delivery = Delivery(destination, _plan(settings, os.environ))
+        self._shutdown_timeout = settings.shutdown_timeout
         self._policy = policy_now()
         super().__init__(lambda attributes: all_spans or _mapping.is_about_agents(attributes), self._queue)
         _processors.add(self)
@@ -443,38 +476,39 @@ class ObservatorySpanProcessor(ForeignSpans):
         is_hooked = context is not None and context.span_id in _hooked
         self._delivery.put_span(within(_configure.policy() or self._policy, span, is_hooked=is_hooked), destination)
 
-    def flush(self, timeout: float) -> tuple[int, int]:
-        """Send what waits, for at most `timeout` seconds; how much was delivered so far, and how much is left."""
+    def flush(self, timeout: float) -> Report:
+        """Send what waits, for at most `timeout` seconds; what became of everything so far."""
         return self._delivery.flush(timeout)
 
     def shutdown(self) -> None:
-        """Send what waits and stop the threads."""
+        """Send what waits for as long as `shutdown_timeout` says, and stop the threads. The rest stays where it is."""
         _processors.discard(self)
-        self._delivery.shutdown()
+        self._delivery.shutdown(self._shutdown_timeout)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits; whether all of it left in time."""
-        return self.flush(timeout_millis / 1000)[1] == 0
+        return self.flush(timeout_millis / 1000).waiting == 0
 
 
 _processors: weakref.WeakSet[ObservatorySpanProcessor] = weakref.WeakSet()
 """Those that are in use, for `flush()`."""
 
 
-def _flush_processors(timeout: float) -> tuple[int, int]:
+def _flush_processors(timeout: float) -> list[Report]:
     deadline = time.monotonic() + timeout
-    delivered = waiting = 0
+    return [processor.flush(max(deadline - time.monotonic(), 0)) for processor in list(_processors)]
+
+
+def _sum(reports: list[Report]) -> Report:
+    return Report(*map(sum, zip(*reports, strict=True)))
+
+
+def shut_down_before_exit(pipeline: OTelPipeline | None) -> None:
+    """Write what waits, and send it for as long as `shutdown_timeout` says, in a process that ends without `atexit`."""
     for processor in list(_processors):
-        more, left = processor.flush(max(deadline - time.monotonic(), 0))
-        delivered, waiting = delivered + more, waiting + left
-    return delivered, waiting
-
-
-def flush_before_exit(pipeline: OTelPipeline | None) -> None:
-    """Send what waits, for at most `EXIT_TIMEOUT_S`, in a process that ends without `atexit`."""
-    _, left = _flush_processors(EXIT_TIMEOUT_S) if pipeline is None else pipeline.flush(EXIT_TIMEOUT_S)
-    if left:
-        _diagnostics.warn("not_sent", "%d spans or events could not be sent before the process ended.", left)
+        processor.shutdown()
+    if pipeline is not None:
+        pipeline.shutdown(pipeline.shutdown_timeout)
 
 
 class _Nowhere:
@@ -487,12 +521,14 @@ class _Nowhere:
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:  # noqa: ARG002 - the interface
         _diagnostics.count(self.reason)
 
-    def put_log(self, record: ReadWriteLogRecord) -> bool:  # noqa: ARG002 - the interface
+    def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:  # noqa: ARG002 - the interface
         _diagnostics.count(self.reason)
         return False
 
-    def flush(self, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - the interface
-        return 0, 0
+    def opened(self, span: SpanContext, recording: Any, *, is_run: bool) -> None:
+        """Nothing is kept."""
 
-    def shutdown(self) -> None:
-        """Nothing to stop."""
+    def flush(self, timeout: float) -> Report:  # noqa: ARG002 - the interface
+        return Report(0, 0, 0)
+
+    shutdown = flush

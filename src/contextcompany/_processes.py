@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
-__all__ = ["before_child_exit", "may_be_terminated"]
+__all__ = ["before_child_exit", "before_termination", "may_be_terminated"]
 
 # `multiprocessing` is looked up rather than imported: a process that is not its child, and has none, does not need it.
 
@@ -36,6 +39,31 @@ def before_child_exit(callback: Callable[[], None]) -> None:
     global _callback  # noqa: PLW0603 - there is one process
     _callback = callback
     _register()
+
+
+def before_termination(callback: Callable[[], None], timeout: Callable[[], float]) -> None:
+    """Call `callback` before SIGTERM ends this process or a child that it forks, for at most `timeout()` seconds.
+
+    Only where the program leaves the signal to the system: a handler that the program has set stays, and one that it
+    sets later replaces this one. Does nothing on Windows, off the main thread, where Python sets no handlers, and in
+    the first process of a container, which the system does not end by SIGTERM.
+    """
+    if os.name != "posix" or os.getpid() == 1 or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return  # the program's own, or ours
+
+    def terminated(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # the second one ends it at once
+        # In a thread of its own, for what it waits for may be held by the code that the signal interrupted.
+        worker = threading.Thread(target=callback, name="contextcompany-terminate", daemon=True)
+        try:
+            worker.start()
+            worker.join(timeout())
+        finally:
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, terminated)
 
 
 def may_be_terminated() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import warnings
@@ -38,6 +39,7 @@ from contextcompany._data import ERROR, OK, PARTIAL, Common, Scope, Status
 from contextcompany._identity import RunIdentity, run_identity
 from contextcompany._mapping import (
     COLLECTED,
+    DIED,
     EXCEPTION_EVENT,
     SHUTDOWN,
     Attributes,
@@ -105,6 +107,12 @@ class Pipeline(Protocol):
 
     def portable(self, attributes: Attributes, events: Sequence[SavedEvent]) -> tuple[Attributes, list[SavedEvent]]:
         """What of them may be kept outside of the process, in few bytes, as the content policy has it."""
+
+    def opened(self, recording: Recording[Any]) -> None:
+        """Note that something is open, for when the process dies; or not any more, though its span did not end."""
+
+    def snapshot(self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status) -> Any:
+        """Something open for delivery to keep: as it is, and as it is to be sent if the process dies."""
 
     def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
         """Hand an event to delivery; whether it was accepted."""
@@ -254,6 +262,13 @@ class Recording(Generic[DataT]):
     def _attributes(self) -> Attributes:
         raise NotImplementedError
 
+    def _describe(self, data: DataT) -> Attributes:
+        """As it would be sent if this were all."""
+        raise NotImplementedError
+
+    def _without_content(self, data: DataT) -> None:
+        """Leave out what may be long."""
+
     def _start(
         self,
         context: Context,
@@ -282,6 +297,7 @@ class Recording(Generic[DataT]):
                 links=links,
                 identity=identity,
             )
+            self._pipeline.opened(self)
         except Exception:  # noqa: BLE001 - the one place where starting fails towards the user
             _diagnostics.internal_error(f"starting a {self._noun}")
 
@@ -295,6 +311,19 @@ class Recording(Generic[DataT]):
             strays.add(self)
         else:
             self._children[id(self)] = self
+
+    def _snapshot(self, *, whole: bool) -> Any:
+        """It as it is now, for when the process dies; `None` when it has ended. For delivery, on its own thread."""
+        if self._ended is not None:
+            return None
+        data = copy.copy(self._data)
+        if not whole:
+            self._without_content(data)
+        so_far = self._describe(data)
+        data.incomplete = DIED
+        if data.status.code < ERROR:
+            data.status = _DIED
+        return self._pipeline.snapshot(self._span, self._name(), so_far, self._describe(data), data.status)
 
     @property
     def _inside(self) -> Context:
@@ -415,6 +444,8 @@ _IN_PARENT = "parent"
 """What stands for the end of what was open at a fork, in the child: it is the parent's to change and to end."""
 
 _LEFT_OPEN = Status(ERROR, "Recording was shut down before it ended.")
+
+_DIED = Status(ERROR, "The process ended first.")
 
 _MAX_ELSEWHERE = 1000
 

@@ -253,6 +253,7 @@ class Run(Recording[RunData]):
                 raise EndedError("This run has ended: `suspend()` is not possible any more.")
             self._ended = SUSPENDED
         self._forget()
+        self._pipeline.opened(self)
         for child in list((self._children or {}).values()):
             child._children = None  # noqa: SLF001 - steps and tool calls are ours
             strays.add(child)
@@ -310,7 +311,10 @@ class Run(Recording[RunData]):
         return _mapping.run_name(self._data)
 
     def _attributes(self) -> _mapping.Attributes:
-        return _mapping.run_attributes(self._data)
+        return self._describe(self._data)
+
+    def _describe(self, data: RunData) -> _mapping.Attributes:
+        return _mapping.run_attributes(data)
 
     def _before_end(self) -> None:
         self._forget()

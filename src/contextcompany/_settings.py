@@ -4,19 +4,25 @@ An argument wins over an environment variable, which wins over the default. Ever
 from value to value: the environment is an argument, and `os.environ` is the caller's business.
 """
 
+import hashlib
+import json
+import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from ipaddress import AddressValueError, IPv6Address, ip_address
 from math import isfinite
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
-from contextcompany import _diagnostics
+from contextcompany import _diagnostics, _otel_environment
 from contextcompany._detectors import DETECTORS
+from contextcompany._otel_environment import HEADER_NAME, UNSAFE_IN_HEADER
 from contextcompany.exceptions import ConfigurationError
 
 __all__ = [
@@ -28,6 +34,7 @@ __all__ = [
     "Signal",
     "destination",
     "is_loopback",
+    "outbox_dir",
     "resolve",
 ]
 
@@ -39,6 +46,9 @@ HOSTED_URL: Final = "https://api.thecontext.company"
 
 HOSTED_DEV_URL: Final = "https://dev.thecontext.company"
 """The hosted Observatory for API keys that start with `dev_`."""
+
+_TIMEOUT_S: Final = 10.0
+"""For one whole request, connecting included; OpenTelemetry's default."""
 
 LOCAL_URL: Final = "http://127.0.0.1:4318"
 """The local Observatory, used when nothing is configured; 4318 is OTLP/HTTP's registered port."""
@@ -65,19 +75,69 @@ class Settings:
     redact: Callable[[str, str], str | None] | None = None
     max_value_size: int = 2**20
     max_span_size: int = 4 * 2**20
+    outbox: Literal["disk", "memory", "off"] = "disk"
+    outbox_dir: str | None = None
+    durability: Literal["async", "sync", "fsync"] = "async"
+    max_outbox_size: int = 256 * 2**20
+    shutdown_timeout: float = 2.0
+    certificate: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """For each field "argument", the name of the environment variable, or "default"."""
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """Where spans and events go, and with which headers. Hashable; equal destinations share a pipeline."""
+class Endpoint:
+    """Where one signal goes, and how."""
 
-    traces_url: str
-    logs_url: str
-    headers: tuple[tuple[str, str], ...]
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout: float = _TIMEOUT_S
+    """Seconds for a whole request, connecting included."""
+    compression: bool | None = None
+    """Whether bodies are sent as gzip; `None` = only to hosts that are not this machine."""
+    certificate: str | None = None
+    """File of the CA certificates that are trusted."""
+    client_certificate: str | None = None
+    client_key: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where spans and events go, and how. Hashable; equal destinations share a pipeline."""
+
+    traces: Endpoint
+    logs: Endpoint
     source: str
     """What decided it: "tcc_url argument", "TCC_URL", "TCC_API_KEY", …, or "default"."""
+
+    def endpoint(self, signal: Signal) -> Endpoint:
+        return self.logs if signal == "logs" else self.traces
+
+    @property
+    def traces_url(self) -> str:
+        return self.traces.url
+
+    @property
+    def logs_url(self) -> str:
+        return self.logs.url
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What goes with spans; events take others where OpenTelemetry's variables say so."""
+        return self.traces.headers
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hex digits that tell URLs and headers apart without holding them; equal in every process."""
+        parts = [[each.url, sorted(each.headers)] for each in (self.traces, self.logs)]
+        return hashlib.sha256(b"contextcompany destination 1\0" + json.dumps(parts).encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """The URL for spans, for people: without what may be secret in it."""
+        return _public(self.traces.url)
 
     @property
     def is_default(self) -> bool:
@@ -87,31 +147,14 @@ class Destination:
     @property
     def uses_otel_environment(self) -> bool:
         """OpenTelemetry's own variables for headers, certificates, timeout and compression apply too."""
-        return self.source.startswith("OTEL_")
+        return _is_otel(self.source)
 
     def __repr__(self) -> str:
         # A URL can hold a password or a token as well as a header can, so neither is shown.
         return (
-            f"Destination({_public(self.traces_url)!r}, {_public(self.logs_url)!r}, "
-            f"headers=<{len(self.headers)} not shown>, source={self.source!r})"
+            f"Destination({_public(self.traces.url)!r}, {_public(self.logs.url)!r}, "
+            f"headers=<{len(self.traces.headers)} not shown>, source={self.source!r})"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where one signal goes, and how."""
-
-    url: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    timeout: float = 10.0
-    """Seconds for a whole request, connecting included."""
-    compression: bool | None = None
-    """Whether bodies are sent as gzip; `None` = only to hosts that are not this machine."""
-    certificate: str | None = None
-    """File of the CA certificates that are trusted."""
-    client_certificate: str | None = None
-    client_key: str | None = None
-    proxy: str | None = field(default=None, repr=False)
 
 
 def resolve(explicit: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
@@ -148,11 +191,11 @@ def destination(
 ) -> Destination:
     """Where a run goes; `api_key` and `url` are the run's own and win over the settings.
 
-    Only OpenTelemetry's `OTEL_EXPORTER_OTLP_*ENDPOINT` are read from `environ`, and only when neither a URL
-    nor an API key is known. A run's own URL also decides where its feedback goes.
+    From `environ` come OpenTelemetry's `OTEL_EXPORTER_OTLP_*`, when neither a URL nor an API key is known, and the
+    proxy, when the setting is `env`. A run's own URL also decides where its feedback goes.
 
     Raises:
-        ConfigurationError: A URL or a key is wrong, or the key would travel over plain http.
+        ConfigurationError: A URL, a key or a proxy is wrong, or the key would travel over plain http.
     """
     own_key = None if _is_blank(api_key) else _header_text("api_key", api_key)
     key = own_key or settings.api_key
@@ -175,10 +218,65 @@ def destination(
     if key and not settings.allow_unsafe_base_url:
         _refuse_plain_http(source, traces)
         _refuse_plain_http(logs_source, logs)
-    return Destination(traces, logs, _all_headers(settings, key, is_own=own_key is not None), source)
+    headers = _all_headers(settings, key, is_own=own_key is not None)
+    return Destination(
+        _endpoint("traces", traces, source, headers, settings, environ),
+        _endpoint("logs", logs, logs_source, headers, settings, environ),
+        source,
+    )
 
 
-# Keys and headers.
+def outbox_dir(settings: Settings, environ: Mapping[str, str], platform: str = sys.platform) -> Path:
+    """The directory of the outbox: as configured, else the platform's place for a user's state. It need not exist."""
+    home = Path(environ.get("USERPROFILE" if platform == "win32" else "HOME") or _home_of_this_user())
+    if settings.outbox_dir:
+        given = Path(settings.outbox_dir)
+        return home.joinpath(*given.parts[1:]).absolute() if given.parts[:1] == ("~",) else given.absolute()
+    if platform == "win32":
+        base = Path(environ.get("LOCALAPPDATA") or home / "AppData/Local")
+    elif platform == "darwin":
+        base = home / "Library/Application Support"
+    else:
+        # https://specifications.freedesktop.org/basedir-spec/latest/: a relative path is to be ignored.
+        stated = environ.get("XDG_STATE_HOME", "")
+        base = Path(stated) if stated.startswith("/") else home / ".local/state"
+    return (base / "contextcompany" / "outbox").absolute()
+
+
+def _home_of_this_user() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")  # a container's user who is in no list of users
+
+
+def _is_otel(source: str) -> bool:
+    return source.startswith("OTEL_")
+
+
+# Keys, headers, certificates and proxies.
+
+
+def _endpoint(
+    signal: Signal,
+    url: str,
+    source: str,
+    headers: tuple[tuple[str, str], ...],
+    settings: Settings,
+    environ: Mapping[str, str],
+) -> Endpoint:
+    """Where a signal goes, and how. OpenTelemetry's variables are for OpenTelemetry's endpoint alone."""
+    otel = _otel_environment.exporter(signal, environ if _is_otel(source) else {})
+    return Endpoint(
+        url,
+        tuple(sorted({**otel.headers, **dict(headers)}.items())),
+        timeout=otel.timeout or _TIMEOUT_S,
+        compression=otel.compression,
+        certificate=settings.certificate or otel.certificate,
+        client_certificate=otel.client_certificate,
+        client_key=otel.client_key,
+        proxy=_proxy(url, settings, environ),
+    )
 
 
 def _all_headers(settings: Settings, key: str | None, *, is_own: bool) -> tuple[tuple[str, str], ...]:
@@ -196,6 +294,39 @@ def _refuse_plain_http(source: str, url: str) -> None:
         f"`{_name(source)}` would send the API key over plain http to {_shown(_public(url))}; "
         "use https://, or set TCC_ALLOW_UNSAFE_BASE_URL=1."
     )
+
+
+_PROXY_FROM_ENVIRONMENT: Final = "env"
+
+
+def _proxy(url: str, settings: Settings, environ: Mapping[str, str]) -> str | None:
+    """The proxy on the way to `url`; to this machine there is none."""
+    parts = urlsplit(url)
+    if not settings.proxy or is_loopback(parts.hostname or ""):
+        return None
+    if settings.proxy != _PROXY_FROM_ENVIRONMENT:
+        return settings.proxy
+    for name in (f"{parts.scheme.upper()}_PROXY", "ALL_PROXY"):
+        value = _proxy_variable(name, environ)
+        if value and not _bypasses_proxy(parts.netloc.rpartition("@")[2], environ):
+            return _proxy_url(name, value if "://" in value else f"http://{value}")
+    return None
+
+
+def _proxy_variable(name: str, environ: Mapping[str, str]) -> str:
+    """As `urllib.request.getproxies_environment`, which knows only `os.environ`: lower case wins, even when empty.
+
+    In a CGI script, `HTTP_PROXY` is what a request says in its header `Proxy`.
+    """
+    is_forged = name == "HTTP_PROXY" and "REQUEST_METHOD" in environ
+    return environ.get(name.lower(), "" if is_forged else environ.get(name, "")).strip()
+
+
+def _bypasses_proxy(place: str, environ: Mapping[str, str]) -> bool:
+    from urllib import request  # noqa: PLC0415 - it imports an HTTP client
+
+    exceptions = {"no": _proxy_variable("NO_PROXY", environ)}
+    return bool(request.proxy_bypass_environment(place, exceptions))  # type: ignore[attr-defined]  # typeshed lacks it
 
 
 def is_loopback(host: str) -> bool:
@@ -310,14 +441,11 @@ def _secret(name: str, value: object) -> str:
         raise ConfigurationError(f"`{name}` must be valid Unicode text (its value is not shown).") from None
 
 
-_UNSAFE_IN_HEADER: Final = re.compile(r"[^\x20-\x7e\xa0-\xff]")
-
-
 def _header_text(name: str, value: object) -> str:
     """Text that may stand in an HTTP header. As it may be a secret, no message shows it."""
     if not isinstance(value, str):
         raise ConfigurationError(f"`{name}` must be text, got a value of type {type(value).__name__}.")
-    if _UNSAFE_IN_HEADER.search(value):
+    if UNSAFE_IN_HEADER.search(value):
         raise ConfigurationError(
             f"`{name}` must not contain line breaks, control characters or characters outside Latin-1; "
             "check how it was copied (its value is not shown)."
@@ -325,15 +453,12 @@ def _header_text(name: str, value: object) -> str:
     return value.strip()
 
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-
-
 def _headers(name: str, value: object) -> Mapping[str, str]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(f"`{name}` must map header names to text, got a value of type {type(value).__name__}.")
     result = {}
     for header, content in value.items():
-        if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):
+        if not isinstance(header, str) or not HEADER_NAME.fullmatch(header):
             raise ConfigurationError(f"`{name}` contains something that is not an HTTP header name.")
         result[header.lower()] = _header_text(f"{name}[{header!r}]", content)
     return MappingProxyType(result)
@@ -355,14 +480,22 @@ def _flag(name: str, value: object) -> bool:
     raise ConfigurationError(f"`{name}` must be one of {known}, got {_shown(value)}.")
 
 
-def _seconds(name: str, value: object) -> float | None:
+def _limit(name: str, value: object) -> float | None:
+    return _seconds(name, value, "a number of seconds, or 0 for no limit") or None
+
+
+def _wait(name: str, value: object) -> float:
+    return _seconds(name, value, "a number of seconds, 0 or more")
+
+
+def _seconds(name: str, value: object, takes: str) -> float:
     seconds = -1.0
     if isinstance(value, (str, int, float)) and not isinstance(value, bool):
         with suppress(ValueError, OverflowError):
             seconds = float(value)
     if not isfinite(seconds) or seconds < 0:
-        raise ConfigurationError(f"`{name}` must be a number of seconds, or 0 for no limit, got {_shown(value)}.")
-    return seconds or None
+        raise ConfigurationError(f"`{name}` must be {takes}, got {_shown(value)}.")
+    return seconds
 
 
 _METADATA_ONLY: Final = "metadata-only"
@@ -399,6 +532,30 @@ def _detectors(name: str, value: object) -> tuple[str, ...]:
         if chosen <= DETECTORS.keys():
             return tuple(detector for detector in DETECTORS if detector in chosen)
     raise ConfigurationError(f"`{name}` may name {_listed(DETECTORS)}, got {_shown(value)}.")
+
+
+def _one_of(*words: str) -> Callable[[str, object], str]:
+    def parse(name: str, value: object) -> str:
+        word = value.strip().lower() if isinstance(value, str) else None
+        if word in words:
+            return word
+        raise ConfigurationError(f"`{name}` must be one of {', '.join(words)}, got {_shown(value)}.")
+
+    return parse
+
+
+def _path(name: str, value: object) -> str:
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if isinstance(path, str) and "\0" not in path:
+        return path
+    raise ConfigurationError(f"`{name}` must be a path, got {_shown(value)}.")
+
+
+def _certificate(name: str, value: object) -> str:
+    path = _path(name, value)
+    if Path(path).is_file():
+        return path
+    raise ConfigurationError(f"`{name}` must be a file of CA certificates, and there is none at {_shown(path)}.")
 
 
 def _function(name: str, value: object) -> Callable[..., Any]:
@@ -448,6 +605,21 @@ def _url(name: str, value: object) -> str:
     )
 
 
+def _proxy_setting(name: str, value: object) -> str:
+    is_word = isinstance(value, str) and value.strip().lower() == _PROXY_FROM_ENVIRONMENT
+    return _PROXY_FROM_ENVIRONMENT if is_word else _proxy_url(name, value)
+
+
+def _proxy_url(name: str, value: object) -> str:
+    with suppress(ConfigurationError):
+        parts = urlsplit(_url(name, value))
+        if parts.scheme == "http" and parts.path in ("", "/") and not parts.query:
+            return f"http://{parts.netloc}"
+    raise ConfigurationError(
+        f"`{name}` must be like http://host:3128 or http://user:password@host:3128 (its value is not shown)."
+    )
+
+
 def _is_address(ipv6: str | None) -> bool:
     try:
         return ipv6 is None or bool(IPv6Address(ipv6))
@@ -482,7 +654,7 @@ SETTINGS: Final = (
         "propagate_threads", "TCC_PROPAGATE_THREADS", _flag, "Let context follow into threads by itself (patches them)."
     ),
     Setting("debug", "TCC_DEBUG", _flag, "Log what is recorded and sent, without content."),
-    Setting("run_timeout", "TCC_RUN_TIMEOUT", _seconds, "Seconds after which an open run is ended as an error."),
+    Setting("run_timeout", "TCC_RUN_TIMEOUT", _limit, "Seconds after which an open run is ended as an error."),
     Setting("signing_key", "TCC_SIGNING_KEY", _secret, "Signs the tokens of suspended runs."),
     Setting(
         "allow_unsafe_base_url",
@@ -506,6 +678,23 @@ SETTINGS: Final = (
     Setting("redact", None, _function, "A function that has the last say about each text."),
     Setting("max_value_size", "TCC_MAX_VALUE_SIZE", _size, "Bytes that one attribute may have."),
     Setting("max_span_size", "TCC_MAX_SPAN_SIZE", _size, "Bytes that all attributes of a span may have."),
+    Setting(
+        "outbox",
+        "TCC_OUTBOX",
+        _one_of("disk", "memory", "off"),
+        "Where what is not sent yet waits: disk, memory, or off, which drops what is not taken at once.",
+    ),
+    Setting("outbox_dir", "TCC_OUTBOX_DIR", _path, "The directory of the outbox."),
+    Setting(
+        "durability",
+        "TCC_DURABILITY",
+        _one_of("async", "sync", "fsync"),
+        "When what has ended is on disk: async, within 100 ms; sync, before end() returns; fsync, even if power fails.",
+    ),
+    Setting("max_outbox_size", "TCC_MAX_OUTBOX_SIZE", _size, "Bytes that may wait; the oldest give way."),
+    Setting("shutdown_timeout", "TCC_SHUTDOWN_TIMEOUT", _wait, "Seconds that a program's end waits for sending."),
+    Setting("certificate", "TCC_CERTIFICATE", _certificate, "File of the CA certificates to trust."),
+    Setting("proxy", "TCC_PROXY", _proxy_setting, "A proxy's http:// URL, or env for HTTPS_PROXY and its relatives."),
 )
 """Every setting, once; where a field has two variables, the first that is set wins."""
 

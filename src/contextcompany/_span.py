@@ -177,6 +177,31 @@ class RecordedSpan(Span):
             return None
         return self._attributes
 
+    def snapshot(
+        self,
+        resource: Resource,
+        scope: InstrumentationScope,
+        name: str,
+        status: Status,
+        attributes: Attributes,
+        end_ns: int | None,
+    ) -> ReadableSpan:
+        """It with what is known so far; without `end_ns`, as one that is open."""
+        return ReadableSpan(
+            name=name,
+            context=self._context,
+            parent=self._parent,
+            resource=resource,
+            attributes={**self._attributes, **attributes},
+            events=list(self._events),
+            links=self._links,
+            kind=self._kind,
+            status=status,
+            start_time=self._start_ns,
+            end_time=end_ns,
+            instrumentation_scope=scope,
+        )
+
     def readable(self, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
         """What exporters take."""
         return ReadableSpan(

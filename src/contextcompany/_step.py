@@ -291,7 +291,13 @@ class Step(Recording[StepData]):
         self._find_provider()
         if data.cost is None:
             data.cost = _pricing.calculated_cost(data, self._start_ns)
+        return self._describe(data)
+
+    def _describe(self, data: StepData) -> _mapping.Attributes:
         return _mapping.step_attributes(data)
+
+    def _without_content(self, data: StepData) -> None:
+        data.prompt = data.response = data.tool_definitions = None
 
     def _find_provider(self) -> None:
         """The provider that was told, or else the one that the model's name tells."""

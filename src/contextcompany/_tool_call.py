@@ -102,7 +102,13 @@ class ToolCall(Recording[ToolCallData]):
                 "A tool call ends without a name: `tcc.tool_call(tool_name=…)` or `run.tool_call(…)`. "
                 "The first argument of `tcc.tool_call()` is a run id.",
             )
-        return _mapping.tool_call_attributes(self._data)
+        return self._describe(self._data)
+
+    def _describe(self, data: ToolCallData) -> _mapping.Attributes:
+        return _mapping.tool_call_attributes(data)
+
+    def _without_content(self, data: ToolCallData) -> None:
+        data.args = data.result = None
 
 
 tool_call = ToolCall

@@ -116,6 +116,8 @@ __all__ = [
     "TCC_STEP_ID",
     "TCC_TAGS",
     "TCC_TRUNCATED",
+    "TCC_UNDELIVERABLE_REASON",
+    "TCC_UNDELIVERABLE_SIZE",
     "TCC_USAGE_COUNTED_INSIDE",
     "TCC_USER_ID",
     "ErrorTypeValues",
@@ -444,6 +446,12 @@ TCC_TAGS: Final = "tcc.tags"
 TCC_TRUNCATED: Final = "tcc.truncated"
 """What was cut because it was larger than the limits, by the names of the attributes."""
 
+TCC_UNDELIVERABLE_REASON: Final = "tcc.undeliverable_reason"
+"""Why the back end did not take the span. What was large on it is left out."""
+
+TCC_UNDELIVERABLE_SIZE: Final = "tcc.undeliverable_size"
+"""The bytes of the whole span, encoded."""
+
 TCC_USAGE_COUNTED_INSIDE: Final = "tcc.usage.counted_inside"
 """The call is also recorded by a span inside of this one, or one that ran within its time; count that one.
 Set on a span of another instrumentation whose tokens another span has too, as when a framework and the client
@@ -691,6 +699,7 @@ IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
         "tcc.sessionId",
         "tcc.step.id",
         "tcc.truncated",
+        "tcc.undeliverable_reason",
         "tcc.userId",
         "tool.name",
         "traceloop.entity.name",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from contextcompany import _configure
+from contextcompany._delivery import Report
 from contextcompany._foreign import changed
 from contextcompany._identity import RunIdentity
 from contextcompany._pipeline import OTelPipeline, policy_now
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk._logs import ReadWriteLogRecord
     from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, SpanContext
 
     from contextcompany._settings import Destination
 
@@ -167,15 +168,17 @@ class _Memory:
             self.destinations[span] = destination
         self.spans.append(span)
 
-    def put_log(self, record: ReadWriteLogRecord) -> bool:
+    def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:  # noqa: ARG002 - the interface
         self.logs.append(record)
         return True
 
-    def flush(self, timeout: float) -> tuple[int, int]:  # noqa: ARG002 - the interface
-        return len(self.spans) + len(self.logs), 0
+    def opened(self, span: SpanContext, recording: object, *, is_run: bool) -> None:
+        """What is open is nobody's business."""
 
-    def shutdown(self) -> None:
-        """Nothing to stop."""
+    def flush(self, timeout: float) -> Report:  # noqa: ARG002 - the interface
+        return Report(len(self.spans) + len(self.logs), 0, 0)
+
+    shutdown = flush
 
 
 class _CountingPipeline(OTelPipeline):

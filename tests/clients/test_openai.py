@@ -485,7 +485,7 @@ def test_the_content_policy_holds_for_instrumented_calls(receiver, policy, hidde
         messages = [{"role": "user", "content": f"Hush, my key is {KEY}."}]
         with r.step() if in_step else nullcontext():
             client(llm).chat.completions.create(model=MODEL, messages=messages)
-    assert tcc.flush(5)[1:] == (0, {})
+    assert tcc.flush(5)[1:] == (0, 0, {})
 
     sent = b"".join(request.body for request in receiver.requests).decode("utf-8", "replace")
     assert [text for text in hidden if text in sent] == []

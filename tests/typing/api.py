@@ -3,6 +3,7 @@
 import asyncio
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
+from pathlib import Path
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -66,9 +67,12 @@ assert_type(tcc.send_tool_call(run_id="r", name="search", start_time=NOW, end_ti
 assert_type(tcc.submit_feedback("r", score="thumbs_down", text="no", api_key="k", tcc_url="https://example.com"), bool)
 
 tcc.configure(api_key="k", url="https://example.com", console=True, tracer_provider=TracerProvider())
+tcc.configure(outbox="memory", outbox_dir=Path("/x"), durability="fsync", certificate="ca.pem", proxy="env")
+tcc.configure(outbox="tape")  # type: ignore[arg-type]
 report = tcc.flush(1.5)
 assert_type(report.delivered, int)
 assert_type(report.waiting, int)
+assert_type(report.dead, int)
 assert_type(report.dropped, dict[str, int])
 assert_type(tcc.stats(), dict[str, int])
 assert_type(tcc.shutdown(), tcc.FlushReport)

@@ -1,0 +1,478 @@
+"""From `.end()` to the sender: what has ended is queued, and a writer thread encodes it and puts it into the outbox."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from contextcompany import _diagnostics
+from contextcompany._encoding import NotEncodable, encode_log, encode_span, envelope
+from contextcompany._outbox import Entry, Outbox, Shelf
+from contextcompany._sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from opentelemetry.sdk._logs import ReadWriteLogRecord
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.trace import SpanContext
+
+    from contextcompany._settings import Destination, Signal
+
+__all__ = ["Delivery", "Plan", "Report", "Snapshot"]
+
+_GATHER_S = 0.05
+"""What ends within this time of something is written with it; half of what may pass until it is on disk."""
+
+_MAX_QUEUED = 2048
+_MAX_QUEUED_SIZE = 32 * 2**20
+"""When so many spans, or characters, wait to be written, whoever ends the next one writes them."""
+
+_MAX_ROWS = 512
+_MAX_COMMIT_SIZE = 4 * 2**20
+"""What goes into one transaction."""
+
+_BREATH_S = 0.002
+"""The writer lets other threads have the interpreter after this time; they would have to wait 5 ms to take it."""
+
+_SNAPSHOT_EVERY_S = 30.0
+_LOOK_AROUND_EVERY_S = 60.0
+
+
+class Plan(NamedTuple):
+    """How things are kept until they are sent."""
+
+    mode: Literal["disk", "memory", "off"]
+    directory: Path
+    max_size: int
+    durability: Literal["async", "sync", "fsync"]
+
+
+class Snapshot(NamedTuple):
+    """Something that is open: as it is now, and as it is to be sent if the process dies."""
+
+    if_died: ReadableSpan
+    so_far: Callable[[], ReadableSpan]
+    destination: Destination | None
+
+
+class Report(NamedTuple):
+    """What became of this process's spans and events."""
+
+    delivered: int
+    waiting: int
+    dead: int
+
+
+class _Open(Protocol):
+    """A run, step or tool call."""
+
+    def _snapshot(self, *, whole: bool) -> Snapshot | None: ...
+
+
+class _Opened(NamedTuple):
+    """Says that something was opened, or that it is open no more without having been sent."""
+
+    span_id: int
+    recording: weakref.ref[_Open]
+
+
+class _Ended(NamedTuple):
+    what: ReadableSpan | ReadWriteLogRecord
+    signal: Signal
+    destination: Destination | None
+
+
+class _Watched(NamedTuple):
+    recording: weakref.ref[_Open]
+    route: _Route
+    due: float
+
+
+class _Route(NamedTuple):
+    """What leads to one destination."""
+
+    fingerprint: str
+    label: str
+    shelf: Shelf
+    sender: Sender
+
+
+class Delivery:
+    """The way of everything recorded in this process. Any thread may call; nothing here waits for the network but
+    `flush()` and `shutdown()`.
+
+    A forked child gets threads, counts, connections and a file of its own; what waits at that moment is the parent's.
+    """
+
+    def __init__(self, default: Destination, plan: Plan) -> None:
+        self.default = default
+        self._announces_absence = True
+        self._plan = plan
+        self._closed = False
+        self._begin()
+        self._route(default)  # what an earlier process left for it is sent first
+        self._start_writer()
+        self._held: list[threading.RLock] = []
+        if hasattr(os, "register_at_fork"):
+            before, in_parent, in_child = (
+                weakref.WeakMethod(method) for method in (self._before_fork, self._after_fork, self._forked)
+            )
+            os.register_at_fork(
+                before=lambda: (call := before()) and call(),
+                after_in_parent=lambda: (call := in_parent()) and call(),
+                after_in_child=lambda: (call := in_child()) and call(),
+            )
+
+    def _begin(self) -> None:
+        plan = self._plan
+        self._queue: queue.SimpleQueue[_Ended | _Opened] = queue.SimpleQueue()  # may be put to by a finalizer
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._is_resting = True
+        self._queued_size = 0
+        self._draining = threading.RLock()
+        self._is_draining = False
+        self._outbox = self._new_outbox(plan)
+        self._routes: dict[Destination, _Route] = {}
+        self._watched: dict[int, _Watched] = {}
+        self._counting = threading.RLock()
+        self._delivered = self._dead = 0
+        self._writer: threading.Thread | None = None
+
+    @staticmethod
+    def _new_outbox(plan: Plan) -> Outbox:
+        directory = plan.directory if plan.mode == "disk" else None
+        return Outbox(directory, plan.max_size, fsync=plan.durability == "fsync")
+
+    # -- for those who record --------------------------------------------------------------------------------------
+
+    def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:
+        """Queue an ended span; `None` stands for the default destination at the time of writing."""
+        context = span.get_span_context()
+        if context is None or not context.trace_flags.sampled:
+            _diagnostics.count("sampled_out")  # a sampler of the user's wants it recorded but not sent
+            return
+        self._put(_Ended(span, "traces", destination), _text_size(span))
+
+    def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
+        """Queue an event; whether it will be kept."""
+        return self._put(_Ended(record, "logs", destination), 0)
+
+    def opened(self, span: SpanContext, recording: _Open, *, is_run: bool) -> None:
+        """Note that something is open, for when the process dies; or not any more, though its span was not sent."""
+        if self._closed or self._plan.mode == "off":
+            return
+        self._queue.put(_Opened(span.span_id, weakref.ref(recording)))
+        if is_run and self._plan.durability != "async":
+            self._drain()
+        else:
+            self._ring()
+
+    def flush(self, timeout: float) -> Report:
+        """Write and send what waits, for at most `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        self._drain()
+        routes = list(self._routes.values())
+        for route in routes:
+            route.sender.nudge(deadline)
+        for route in routes:
+            route.sender.flush(deadline)
+        return self.report()
+
+    def shutdown(self, timeout: float) -> Report:
+        """Write what waits, send it for at most `timeout` seconds, stop the threads. A later process sends the rest."""
+        if self._closed:
+            return self.report()
+        self._closed = True
+        deadline = time.monotonic() + timeout
+        self._drain()
+        self._bell.put(None)
+        routes = list(self._routes.values())
+        for route in routes:
+            route.sender.nudge(deadline)
+        for route in routes:
+            route.sender.close(deadline)
+        report = self.report()
+        self._outbox.close()
+        return report
+
+    def report(self) -> Report:
+        """What was delivered so far, what waits, and what nobody takes."""
+        with self._counting:
+            return Report(self._delivered, self._outbox.waiting() + self._queue.qsize(), self._dead)
+
+    def announce_absence(self, on: bool) -> None:
+        """Whether to say that nothing listens where runs go when nothing is configured."""
+        self._announces_absence = on
+        for route in list(self._routes.values()):
+            route.sender.announce_absence(on)
+
+    def change(self, plan: Plan) -> None:
+        """Keep things in another way from now on; what waits already goes on from where it is."""
+        if plan == self._plan:
+            return
+        with self._draining:
+            self._drain()
+            self._plan = plan
+            self._outbox.become(self._new_outbox(plan))
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def _put(self, ended: _Ended, size: int) -> bool:
+        if self._closed:
+            _diagnostics.count("shut_down")
+            return False
+        self._queued_size += size
+        self._queue.put(ended)
+        if (
+            self._plan.durability != "async"
+            or self._queued_size > _MAX_QUEUED_SIZE
+            or self._queue.qsize() > _MAX_QUEUED
+        ):
+            self._drain()
+        else:
+            self._ring()
+        return True
+
+    def _ring(self) -> None:
+        if self._is_resting:
+            self._is_resting = False
+            if self._writer is None:
+                self._start_writer()
+            self._bell.put(None)
+
+    def _start_writer(self) -> None:
+        arguments = weakref.ref(self), self._bell
+        self._writer = threading.Thread(target=_write, args=arguments, name="contextcompany-writer", daemon=True)
+        try:
+            self._writer.start()
+        except RuntimeError:  # at exit no thread starts any more, from Python 3.12 on; `shutdown()` writes what is left
+            self._writer = None
+
+    def _write_once(self) -> float | None:
+        """What the writer does when it is called, or after a while; seconds until the latter, `None` for never."""
+        self._is_resting = True  # before the queue is emptied: who comes later calls again
+        self._drain()
+        now = time.monotonic()
+        if now >= self._look_around_at:
+            self._look_around_at = now + _LOOK_AROUND_EVERY_S
+            self._look_around()
+        if self._closed:
+            return None
+        due = min((watched.due for watched in list(self._watched.values())), default=self._look_around_at)
+        return max(min(due, self._look_around_at) - now, 0.01)
+
+    _look_around_at = 0.0
+
+    def _look_around(self) -> None:
+        """Take over what dead processes left, and give room back."""
+        if self._plan.mode != "disk":
+            return
+        by_fingerprint = {route.fingerprint: route for route in list(self._routes.values())}
+        self._outbox.tidy(by_fingerprint.keys())
+        for fingerprint in self._outbox.adopt(by_fingerprint.keys()):
+            by_fingerprint[fingerprint].sender.wake()
+
+    def _drain(self) -> None:
+        """Write what is queued. Returns when it is in the outbox, whoever put it there."""
+        with self._draining:
+            if self._is_draining:
+                return  # called by a finalizer, or a signal handler, on the thread that is at it
+            self._is_draining = True
+            try:
+                self._drain_queue()
+            except Exception:  # noqa: BLE001 - the one place where writing fails towards the user
+                _diagnostics.internal_error("writing what has ended")
+            finally:
+                self._is_draining = False
+
+    def _drain_queue(self) -> None:
+        self._queued_size = 0
+        left = self._queue.qsize()
+        while True:
+            batch = _Batch()
+            while left > 0 and not batch.is_full:
+                left -= 1
+                try:
+                    queued = self._queue.get_nowait()
+                except queue.Empty:
+                    left = 0
+                    break
+                if isinstance(queued, _Ended):
+                    self._add_ended(batch, queued)
+                else:
+                    batch.opened[queued.span_id] = queued.recording
+            if left <= 0:
+                self._add_snapshots(batch)
+            self._commit(batch)
+            if left <= 0:
+                return
+
+    def _add_ended(self, batch: _Batch, ended: _Ended) -> None:
+        route = self._route(ended.destination or self.default)
+        context = ended.what.get_span_context() if ended.signal == "traces" else None  # type: ignore[union-attr]  # a span
+        if context is not None:
+            batch.opened.pop(context.span_id, None)
+            if self._watched.pop(context.span_id, None) is not None:
+                batch.closed[context.span_id] = route
+        entry = _entry(ended.what, ended.signal, route)
+        if entry is not None:
+            batch.add(entry, route)
+
+    def _add_snapshots(self, batch: _Batch) -> None:
+        """How things are that were opened since the last time, and those that have been open for long."""
+        now = time.monotonic()
+        for span_id, watched in list(self._watched.items()):
+            if watched.due <= now:
+                self._add_snapshot(batch, span_id, watched.recording, whole=True)
+        for span_id, recording in batch.opened.items():
+            self._add_snapshot(batch, span_id, recording, whole=False)
+
+    def _add_snapshot(self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], *, whole: bool) -> None:
+        recording, watched = reference(), self._watched.get(span_id)
+        snapshot = None if recording is None else recording._snapshot(whole=whole)  # noqa: SLF001 - our own
+        if snapshot is None:  # it has ended, or cannot be seen; the former is in the queue, or is never sent
+            if watched is not None:
+                del self._watched[span_id]
+                batch.closed[span_id] = watched.route
+            return
+        route = self._route(snapshot.destination or self.default)
+        entry = _entry(snapshot.if_died, "traces", route)
+        if entry is not None:
+            batch.snapshots.append(entry)
+            self._watched[span_id] = _Watched(reference, route, time.monotonic() + _SNAPSHOT_EVERY_S)
+        if route.sender.status.accepts_snapshots:
+            so_far = _entry(snapshot.so_far(), "traces", route)
+            if so_far is not None:
+                route.shelf.show(span_id, so_far)
+                batch.routes[route.fingerprint] = route
+
+    def _commit(self, batch: _Batch) -> None:
+        closed = list(batch.closed)
+        if batch.entries or batch.snapshots or closed:
+            self._outbox.keep(batch.entries, batch.snapshots, [_signed(span_id) for span_id in closed])
+        for span_id, route in batch.closed.items():
+            route.shelf.hide(span_id)
+        for route in batch.routes.values():
+            route.sender.wake()
+
+    def _route(self, destination: Destination) -> _Route:
+        route = self._routes.get(destination)
+        if route is None:
+            fingerprint, label = destination.fingerprint, destination.label
+            shelf = Shelf(self._outbox, fingerprint, label, self._settle)
+            sender = Sender(
+                shelf,
+                {"traces": destination.endpoint("traces"), "logs": destination.endpoint("logs")},
+                label=label,
+                is_default=destination.is_default,
+                keep=self._plan.mode != "off",
+            )
+            sender.announce_absence(self._announces_absence)
+            route = self._routes[destination] = _Route(fingerprint, label, shelf, sender)
+            self._look_around_at = 0.0
+        return route
+
+    def _settle(self, outcome: str, quantity: int) -> None:
+        if quantity == 0:
+            return
+        with self._counting:
+            if outcome == "delivered":
+                self._delivered += quantity
+            elif outcome == "dead":
+                self._dead += quantity
+        if outcome != "delivered":
+            _diagnostics.count(outcome, quantity)
+
+    # -- forks -----------------------------------------------------------------------------------------------------
+
+    def _before_fork(self) -> None:
+        for lock in (self._draining, *self._outbox.locks()):
+            lock.acquire()
+            self._held.append(lock)
+
+    def _after_fork(self) -> None:
+        while self._held:
+            self._held.pop().release()
+
+    def _forked(self) -> None:
+        self._held = []
+        self._outbox.leak()
+        for route in self._routes.values():
+            route.sender.abandon()
+        self._begin()
+
+
+def _write(owner: weakref.ref[Delivery], bell: queue.SimpleQueue[None]) -> None:
+    """The writer thread. It ends with the delivery."""
+    pause: float | None = 0.0
+    while pause is not None:
+        try:
+            bell.get(timeout=pause)
+        except queue.Empty:
+            pass
+        else:
+            time.sleep(_GATHER_S)
+        delivery = owner()
+        if delivery is None:
+            return
+        pause = delivery._write_once()  # noqa: SLF001 - our own
+        del delivery
+
+
+class _Batch:
+    """What goes into one transaction."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.snapshots: list[Entry] = []
+        self.closed: dict[int, _Route] = {}
+        self.opened: dict[int, weakref.ref[_Open]] = {}
+        self.routes: dict[str, _Route] = {}
+        self._size = 0
+        self._breath_at = time.perf_counter() + _BREATH_S
+
+    def add(self, entry: Entry, route: _Route) -> None:
+        self.entries.append(entry)
+        self.routes[route.fingerprint] = route
+        self._size += len(entry.body)
+        if time.perf_counter() > self._breath_at:
+            time.sleep(0)
+            self._breath_at = time.perf_counter() + _BREATH_S
+
+    @property
+    def is_full(self) -> bool:
+        return self._size > _MAX_COMMIT_SIZE or len(self.entries) >= _MAX_ROWS
+
+
+def _entry(what: ReadableSpan | ReadWriteLogRecord, signal: Signal, route: _Route) -> Entry | None:
+    """What of it is kept; `None`, said and counted, if it cannot be encoded."""
+    try:
+        if signal == "traces":
+            context = what.get_span_context()  # type: ignore[union-attr]  # a span
+            trace_id, span_id = (0, 0) if context is None else (context.trace_id, context.span_id)
+            head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]  # spans have one
+            body = encode_span(what)  # type: ignore[arg-type]  # a span
+        else:
+            trace_id, span_id = what.log_record.trace_id or 0, what.log_record.span_id or 0  # type: ignore[union-attr]  # a log record
+            head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]
+            body = encode_log(what)  # type: ignore[arg-type]  # a log record
+    except NotEncodable as error:
+        _diagnostics.count("not_encodable")
+        _diagnostics.warn("not_encodable", "A span or event could not be encoded and is not sent: %s", error)
+        return None
+    return Entry(route.fingerprint, route.label, signal, head, scope, body, _signed(trace_id), _signed(span_id))
+
+
+def _signed(number: int) -> int:
+    """The low 64 bits, as SQLite's integers are."""
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def _text_size(span: ReadableSpan) -> int:
+    return sum([len(value) for value in (span.attributes or {}).values() if isinstance(value, str)])

@@ -1,0 +1,406 @@
+"""The outbox: what is kept is handed out once, survives its process, and stays within its bounds."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections import Counter
+
+import pytest
+
+from contextcompany import _diagnostics, _outbox
+from contextcompany._outbox import SUFFIX, DiskStore, Entry, InUseError, Outbox, Shelf
+
+MIB = 2**20
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Where the files are."""
+    return tmp_path / "outbox"
+
+
+@pytest.fixture
+def make_outbox(directory):
+    """Outboxes that are closed after the test."""
+    made = []
+
+    def make(directory=directory, max_size=64 * MIB):
+        made.append(Outbox(directory, max_size))
+        return made[-1]
+
+    yield make
+    for outbox in made:
+        outbox.close()
+
+
+def entry(number, *, to="a", signal="traces", size=0, trace=None):
+    """Something to keep that can be told by its body."""
+    body = b"%d" % number + b"." * size
+    return Entry(to, f"label of {to}", signal, b"head", b"scope", body, number if trace is None else trace, number)
+
+
+def shelf_of(outbox, to="a", counts=None):
+    def settle(outcome, quantity):
+        if counts is not None:
+            counts[outcome] += quantity
+
+    return Shelf(outbox, to, f"label of {to}", settle)
+
+
+def numbers(items):
+    return [int(item.body.rstrip(b".")) for item in items]
+
+
+def everything(outbox, to="a"):
+    """All that waits for a destination, as numbers; it counts as delivered."""
+    shelf, found = shelf_of(outbox, to), []
+    while items := shelf.take(MIB):
+        found += numbers(items)
+        shelf.delivered(items)
+    return found
+
+
+def files(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def test_items_come_once_in_order_by_destination_and_signal(make_outbox):
+    """Nothing is handed out twice, and what goes to different places never comes together."""
+    outbox = make_outbox()
+    outbox.keep([entry(1), entry(2, to="b"), entry(3, signal="logs"), entry(4)])
+    outbox.keep([entry(5)])
+    shelf = shelf_of(outbox)
+
+    taken = [(items[0].signal, numbers(items)) for _ in range(2) if (items := shelf.take(MIB))]
+
+    assert taken == [("traces", [1, 4, 5]), ("logs", [3])]
+    assert shelf.take(MIB) == []
+    assert everything(outbox, "b") == [2]
+
+
+def test_a_request_is_filled_up_to_its_size(make_outbox):
+    """One item alone may be larger."""
+    outbox = make_outbox()
+    outbox.keep([entry(1, size=400), entry(2, size=400), entry(3, size=4000), entry(4, size=10)])
+    shelf = shelf_of(outbox)
+
+    assert [numbers(shelf.take(1000)) for _ in range(4)] == [[1, 2], [3], [4], []]
+
+
+@pytest.mark.parametrize("cached", [0, 1000, 16 * MIB])
+def test_what_has_no_room_in_memory_is_read_back(make_outbox, monkeypatch, cached):
+    """Whatever waits in memory too, all of it comes, in order, while more is kept."""
+    monkeypatch.setattr(_outbox, "_MAX_CACHED", cached)
+    outbox = make_outbox()
+    outbox.keep([entry(number, size=100) for number in range(50)])
+    shelf = shelf_of(outbox)
+    found = []
+    for number in range(50, 80):
+        items = shelf.take(350)
+        found += numbers(items)
+        shelf.delivered(items)
+        outbox.keep([entry(number, size=100)])
+    found += everything(outbox)
+
+    assert found == list(range(80))
+    assert outbox.waiting() == 0
+
+
+def test_what_a_process_leaves_is_sent_by_the_next(make_outbox, directory):
+    """From where it is; the file goes when it is empty."""
+    first, second = make_outbox(), make_outbox()
+    first.keep([entry(1), entry(2), entry(3)])
+    shelf = shelf_of(first)
+    shelf.delivered(shelf.take(1))
+    first.close()
+
+    assert second.adopt({"a"}) == {"a"}
+    assert everything(second) == [2, 3]
+    second.tidy({"a"})
+    assert files(directory) == []
+
+
+def test_an_empty_file_goes_with_its_process(make_outbox, directory):
+    """Nothing is left to look at."""
+    outbox = make_outbox()
+    outbox.keep([entry(1)], [entry(2)])
+    assert everything(outbox) == [1]
+    outbox.keep([], [], [2])
+
+    outbox.close()
+
+    assert files(directory) == []
+
+
+def test_a_living_process_keeps_its_file(make_outbox, directory):
+    """Nobody else can have it."""
+    first, second = make_outbox(), make_outbox()
+    first.keep([entry(1)])
+
+    assert second.adopt({"a"}) == set()
+    (name,) = [name for name in files(directory) if name.endswith(SUFFIX)]
+    with pytest.raises(InUseError):
+        DiskStore.adopt(directory / name, MIB)
+    assert everything(first) == [1]
+
+
+def test_what_was_open_is_closed_by_the_next_process(make_outbox):
+    """As it was last seen; what was closed meanwhile is not."""
+    first, second = make_outbox(), make_outbox()
+    first.keep([entry(1)], [entry(7), entry(8), entry(9)])
+    first.keep([entry(8)], [entry(9, size=5)], [8])
+    first.close()
+
+    second.adopt({"a"})
+
+    assert sorted(everything(second)) == [1, 7, 8, 9]
+
+
+def test_files_for_other_destinations_are_left_alone(make_outbox, directory):
+    """Until somebody comes who sends there."""
+    first, second = make_outbox(), make_outbox()
+    first.keep([entry(1, to="theirs")])
+    first.close()
+    before = files(directory)
+
+    assert second.adopt({"mine"}) == set()
+    assert files(directory) == before
+    assert second.adopt({"mine", "theirs"}) == {"theirs"}
+    assert everything(second, "theirs") == [1]
+
+
+def test_what_is_too_old_is_deleted_and_counted(make_outbox, monkeypatch):
+    """Seven days after it was recorded; a clock that jumps a day deletes nothing."""
+    first = make_outbox()
+    first.keep([entry(1)])
+    real = time.time()
+    for jump, expected in ((-86400, [1]), (86400, [1]), (8 * 86400, [])):
+        first.close()
+        monkeypatch.setattr(time, "time", lambda jump=jump: real + jump)
+        second = make_outbox()
+        second.adopt({"a"})
+        assert numbers(shelf_of(second).take(MIB)) == expected
+        first = second
+
+    assert _diagnostics.counts() == {"expired": 1}
+
+
+def test_the_oldest_finished_traces_give_way(make_outbox, monkeypatch):
+    """What belongs to a run that is still open comes last, and every span that goes is counted."""
+    monkeypatch.setattr(_outbox, "_MAX_CACHED", 0)
+    outbox = make_outbox(max_size=10_000)
+    outbox.keep([entry(0, trace=77, size=900)], [entry(77, trace=77)])
+    for number in range(1, 31):
+        outbox.keep([entry(number, trace=number // 2, size=900)])
+
+    left = everything(outbox)
+
+    assert left[0] == 0
+    assert left[1:] == list(range(left[1], 31))
+    assert _diagnostics.counts() == {"evicted": 31 - len(left)}
+    assert 5 <= len(left) <= 10
+
+
+def test_one_open_run_alone_gives_way_too(make_outbox):
+    """A single run that never ends stays within the bound."""
+    outbox = make_outbox(max_size=10_000)
+    outbox.keep([], [entry(77, trace=1)])
+    for number in range(40):
+        outbox.keep([entry(number, trace=1, size=900)])
+
+    left = everything(outbox)
+
+    assert left == list(range(left[0], 40))
+    assert _diagnostics.counts() == {"evicted": 40 - len(left)}
+
+
+def test_the_disk_gets_its_room_back(make_outbox, directory):
+    """After a backlog, the file is small again."""
+    outbox = make_outbox()
+    outbox.keep([entry(number, size=MIB) for number in range(30)])
+    assert sum(path.stat().st_size for path in directory.iterdir()) > 30 * MIB
+    everything(outbox)
+    for _ in range(10):
+        outbox.tidy({"a"})
+
+    assert sum(path.stat().st_size for path in directory.iterdir()) < MIB
+
+
+def test_without_a_disk_it_waits_in_memory(make_outbox, directory, caplog):
+    """A directory that cannot be made is said once."""
+    directory.parent.joinpath("file").write_text("")
+    outbox = make_outbox(directory.parent / "file")
+    outbox.keep([entry(1)])
+    outbox.keep([entry(2)])
+
+    assert everything(outbox) == [1, 2]
+    assert len(caplog.messages) == 1
+    assert "waits in memory" in caplog.text
+
+
+def test_memory_is_bounded(make_outbox, monkeypatch):
+    """The oldest gives way, and is counted; so is what is left when the process ends."""
+    outbox = make_outbox(None)
+    outbox._memory = _outbox.MemoryStore(5000)
+    outbox.keep([entry(number, size=900) for number in range(20)])
+
+    items = shelf_of(outbox).take(MIB)
+    outbox.close()
+
+    assert numbers(items) == list(range(20 - len(items), 20))
+    assert _diagnostics.counts() == {"evicted": 20 - len(items), "not_sent": len(items)}
+
+
+def test_the_disk_is_tried_again(make_outbox, directory, monkeypatch):
+    """What was kept in memory meanwhile is sent too."""
+    directory.parent.mkdir(exist_ok=True)
+    directory.write_text("in the way")
+    outbox = make_outbox()
+    outbox.keep([entry(1)])
+    directory.unlink()
+    monkeypatch.setattr(outbox, "_disk_retry_at", 0.0)
+
+    outbox.keep([entry(2)])
+
+    assert outbox.is_on_disk
+    assert sorted(everything(outbox)) == [1, 2]
+
+
+def test_a_deleted_directory_is_made_again(make_outbox, directory):
+    """What the process has already is still sent."""
+    outbox = make_outbox()
+    outbox.keep([entry(1)])
+    shutil.rmtree(directory)
+    outbox.keep([entry(2)])
+
+    assert files(directory)
+    assert everything(outbox) == [1, 2]
+
+
+@pytest.mark.parametrize("damage", ["header", "other", "version"])
+def test_damaged_files_are_put_aside(make_outbox, directory, damage):
+    """They neither stop the others nor come again."""
+    directory.mkdir()
+    path = directory / f"1-bad{SUFFIX}"
+    if damage == "header":
+        path.write_bytes(b"x" * 5000)
+    else:
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE other (a)")
+            if damage == "version":
+                connection.execute(f"PRAGMA application_id = {_outbox._APPLICATION_ID}")
+                connection.execute("PRAGMA user_version = 99")
+        connection.close()
+    first, second = make_outbox(), make_outbox()
+    first.keep([entry(1)])
+    first.close()
+
+    assert second.adopt({"a"}) == {"a"}
+    assert everything(second) == [1]
+    assert f"1-bad{SUFFIX}.corrupt" in files(directory)
+    assert _diagnostics.counts() == {"outbox_corrupt": 1}
+
+
+def test_an_empty_file_is_deleted(make_outbox, directory):
+    """Its process died when it had just made it."""
+    directory.mkdir()
+    (directory / f"1-new{SUFFIX}").write_bytes(b"")
+
+    assert make_outbox().adopt({"a"}) == set()
+    assert files(directory) == []
+
+
+def test_the_file_is_damaged_while_it_is_used(make_outbox, monkeypatch):
+    """What is in memory is still sent, and the next goes into a new file."""
+    outbox = make_outbox()
+    outbox.keep([entry(1)])
+    store = outbox._own
+    monkeypatch.setattr(store, "put", lambda *_: (_ for _ in ()).throw(sqlite3.DatabaseError("malformed")))
+    outbox.keep([entry(2)])
+    outbox.keep([entry(3)])
+
+    assert sorted(everything(outbox)) == [1, 2, 3]
+
+
+def test_delivered_while_the_disk_fails(make_outbox, monkeypatch):
+    """What was received is not handed out again, and is deleted when the disk is back."""
+    outbox = make_outbox()
+    outbox.keep([entry(1), entry(2)])
+    store = outbox._own
+    shelf = shelf_of(outbox)
+    items = shelf.take(1)
+    with monkeypatch.context() as failing:
+        failing.setattr(store, "_connection", sqlite3.connect(":memory:"))
+        shelf.delivered(items)
+    assert outbox.waiting() == 1
+    shelf.delivered(shelf.take(1))
+
+    outbox.close()
+    second = make_outbox()
+    assert second.adopt({"a"}) == set()
+
+
+def test_each_outcome_is_counted(make_outbox):
+    """Delivered, rejected by the receiver, dead, and given up."""
+    outbox, counts = make_outbox(), Counter()
+    outbox.keep([entry(number) for number in range(6)])
+    shelf = shelf_of(outbox, counts=counts)
+    items = shelf.take(MIB)
+    shelf.delivered(items[:3], rejected=1)
+    shelf.dead(items[3], "400 bad")
+    shelf.dropped(items[4:], "outbox_off")
+
+    assert +counts == {"delivered": 2, "rejected_partial": 1, "dead": 1, "outbox_off": 2}
+    assert outbox.waiting() == shelf.waiting() == 0
+    (letter,) = outbox.dead_letters.letters()
+    assert (letter.reason, letter.body, letter.label, letter.signal) == ("400 bad", b"3", "label of a", "traces")
+
+
+def test_dead_letters_are_bounded(make_outbox, monkeypatch):
+    """The oldest give way."""
+    monkeypatch.setattr("contextcompany._dead_letters._MAX_SIZE", 5000)
+    outbox = make_outbox()
+    outbox.keep([entry(number, size=900) for number in range(20)])
+    shelf = shelf_of(outbox)
+    for item in shelf.take(MIB):
+        shelf.dead(item, "400")
+
+    letters = outbox.dead_letters.letters()
+    outbox.dead_letters.delete([letters[0].id])
+
+    assert numbers(letters) == list(range(15, 20))
+    assert numbers(outbox.dead_letters.letters()) == list(range(16, 20))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have modes on POSIX")
+def test_files_are_for_the_user_alone(make_outbox, directory):
+    """They hold what people said."""
+    outbox = make_outbox()
+    outbox.keep([entry(1), entry(2)])
+    shelf = shelf_of(outbox)
+    shelf.dead(shelf.take(1)[0], "400")
+
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
+    assert len(files(directory)) == 3
+
+
+def test_a_file_that_is_being_made_is_not_taken(make_outbox, directory, monkeypatch):
+    """Between its creation and its lock another process may think that nobody has it."""
+    other = make_outbox()
+    connect, stolen = _outbox._connect, []
+
+    def connect_late(path, **options):
+        if not stolen:
+            stolen.append(path.name)
+            other.adopt({"a"})
+        return connect(path, **options)
+
+    monkeypatch.setattr(_outbox, "_connect", connect_late)
+    outbox = make_outbox()
+    outbox.keep([entry(1)])
+
+    assert stolen
+    assert any(name.endswith(SUFFIX) and name not in stolen for name in files(directory))
+    assert everything(outbox) == [1]
