@@ -1,6 +1,8 @@
 """Who may import whom inside the package."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import contextcompany
@@ -94,3 +96,22 @@ def test_imports_point_one_way():
         left = {name: needs for name, needs in left.items() if name not in free}
 
     assert left == {}
+
+
+def test_protobuf_is_known_to_few():
+    """Bytes go in and out of everything else."""
+    protobuf = ("google.protobuf", "opentelemetry.proto", "opentelemetry.exporter")
+
+    assert {name for name in MODULES if any(each.startswith(protobuf) for each in MODULES[name])} <= {
+        "_encoding",
+        "_export",
+    }
+
+
+def test_encoding_is_light():
+    """The classes of protobuf and the SDK are loaded by what needs them, which most programs never do."""
+    code = """import sys, contextcompany._encoding as e
+assert e.partial_success(b"\\x0a\\x00", "application/x-protobuf") == (0, "")
+print([name for name in sys.modules if name.startswith(("google", "opentelemetry.proto", "opentelemetry.sdk"))])"""
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

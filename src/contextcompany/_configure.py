@@ -184,6 +184,13 @@ def flush(timeout: float = 30.0) -> FlushReport:
     return FlushReport(*built.flush(timeout), _diagnostics.counts())
 
 
+def write() -> None:
+    """Put what has ended into the outbox now; nothing is sent on this thread."""
+    built = _built
+    if built is not None:
+        built.delivery.write()
+
+
 def shutdown(timeout: float = 30.0) -> FlushReport:
     """Flush and stop the threads, in at most `timeout` seconds. Recording afterwards starts a new pipeline.
 

@@ -173,6 +173,10 @@ class Delivery:
         else:
             self._ring()
 
+    def write(self) -> None:
+        """Write what waits, without sending it."""
+        self._drain()
+
     def flush(self, timeout: float) -> Report:
         """Write and send what waits, for at most `timeout` seconds."""
         deadline = time.monotonic() + timeout
@@ -198,6 +202,13 @@ class Delivery:
         for route in routes:
             route.sender.close(deadline)
         report = self.report()
+        if self._outbox.is_on_disk and any(r.shelf.waiting() and r.sender.status.error is None for r in routes):
+            _diagnostics.warn(
+                "left",
+                "%d spans or events could not be sent before the end. They wait in the outbox for the next process "
+                "that sends to the same place.",
+                report.waiting,
+            )
         self._outbox.close()
         return report
 

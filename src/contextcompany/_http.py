@@ -258,9 +258,9 @@ class Client:
             return ask()
         if self._resolver is None:
             self._resolver = _Resolver(ask)
-        addresses = self._resolver.wait(self._left())
-        self._resolver = None
-        return addresses
+        self._resolver.wait(self._left())
+        resolver, self._resolver = self._resolver, None
+        return resolver.addresses
 
     def _tunnel(self, connection: socket.socket, proxy: SplitResult) -> None:
         self._doing = "the proxy did not answer"
@@ -336,29 +336,32 @@ class _Resolver:
 
     def __init__(self, ask: Callable[[], list[Any]]) -> None:
         self._ask = ask
-        self._addresses: list[Any] | OSError = []
+        self._answer: list[Any] | OSError = []
         self._thread = threading.Thread(target=self._run, name="contextcompany-resolver", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:  # at exit no thread starts any more, from Python 3.12 on
             self._run()
 
-    def wait(self, seconds: float) -> list[Any]:
+    def wait(self, seconds: float) -> None:
         if self._thread.ident is not None:
             self._thread.join(seconds)
             if self._thread.is_alive():
                 raise TimeoutError
-        if isinstance(self._addresses, OSError):
-            raise self._addresses
-        return self._addresses
+
+    @property
+    def addresses(self) -> list[Any]:
+        if isinstance(self._answer, OSError):
+            raise self._answer
+        return self._answer
 
     def _run(self) -> None:
         try:
-            self._addresses = self._ask()
+            self._answer = self._ask()
         except OSError as error:
-            self._addresses = error
+            self._answer = error
         except UnicodeError:  # what the IDNA codec raises for a label that is too long
-            self._addresses = socket.gaierror("not a name")
+            self._answer = socket.gaierror("not a name")
 
 
 # --- pieces of a request ---------------------------------------------------------------------------------------------

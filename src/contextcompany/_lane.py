@@ -73,7 +73,7 @@ class Setback(NamedTuple):
 class _Batch:
     """Items that travel together. One alone may have a stub in its place."""
 
-    __slots__ = ("accepted_before", "failures", "is_piece", "items", "outgoing", "reason", "size", "stubs")
+    __slots__ = ("accepted_before", "failures", "is_piece", "is_second", "items", "outgoing", "reason", "size", "stubs")
 
     def __init__(self, items: Sequence[Item], size: int, *, is_piece: bool = False) -> None:
         self.items = items
@@ -82,7 +82,8 @@ class _Batch:
         self.is_piece = is_piece  # of a batch that failed
         self.failures = 0
         self.accepted_before = 0
-        self.stubs = 0
+        self.stubs = 0  # how many were tried
+        self.is_second = False  # its stub was taken, but maybe only because everything is taken by now
         self.reason = ""
 
 
@@ -167,8 +168,12 @@ class Lane:
         if self._is_for_gzip(verdict, is_compressed=is_compressed):
             return
         if answer is not None and verdict.outcome == "taken":
+            was_taking = self._accepted > 0 and self.setback is None
             self._take_note(answer)
-            self._taken(batch, answer)
+            if batch.stubs and not was_taking and not batch.is_second:
+                batch.outgoing, batch.stubs, batch.is_second = batch.items, 0, True
+            else:
+                self._taken(batch, answer)
         elif verdict.outcome == "stopped":
             self.retry_at = inf
         elif verdict.outcome == "refused":
@@ -244,14 +249,15 @@ class Lane:
     def _taken(self, batch: _Batch, answer: Answer) -> None:
         self._batches.popleft()
         if batch.size > self._limit // 2:
-            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 32)
+            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 16)
         if batch.stubs:
             self._bury(batch)
         else:
             self._shelf.delivered(batch.items, self._rejected(answer))
-        suspects, self._suspects = self._suspects, []
-        for suspect in suspects:
-            self._bury(suspect)
+        while self._suspects:  # it takes something by now, so maybe these too
+            suspect = self._suspects.pop()
+            suspect.outgoing, suspect.stubs = suspect.items, 0
+            self._batches.append(suspect)
 
     def _rejected(self, answer: Answer) -> int:
         """How many items a server took and threw away."""
@@ -271,12 +277,16 @@ class Lane:
     def _refused(self, batch: _Batch, verdict: Verdict) -> None:
         if len(batch.items) > 1:
             if verdict.is_too_large:
-                self._shrink(batch)
+                self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
             self._batches.popleft()
             self._batches.extendleft(reversed(_halves(batch)))
             return
         item = batch.items[0]
         batch.reason = batch.reason or self._public(verdict.reason)
+        if batch.is_second:
+            self._batches.popleft()
+            self._bury(batch)
+            return
         if item.signal == "traces" and batch.stubs < 2:
             self._put_stub(batch)
             return
@@ -290,9 +300,6 @@ class Lane:
             self._suspects.append(batch)
             if len(self._suspects) >= _REFUSALS_IN_A_ROW:
                 self.settle()
-
-    def _shrink(self, batch: _Batch) -> None:
-        self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
 
     def _put_stub(self, batch: _Batch) -> None:
         item = batch.items[0]
@@ -315,8 +322,8 @@ class Lane:
     # --- failed ---
 
     def _later(self, batch: _Batch, verdict: Verdict) -> None:
-        if verdict.is_too_large:
-            self._shrink(batch)
+        if verdict.is_too_large and batch.size >= 2 * _MIN_REQUEST_BYTES:
+            self._limit = min(self._limit, batch.size // 2)
         if verdict.may_be_poison and self._keep:
             self._isolate(batch, verdict)
         self._delay(batch, verdict, is_held=False)

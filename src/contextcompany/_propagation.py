@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import time
 from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
 from contextvars import Context as ContextVars
 from contextvars import copy_context
@@ -34,12 +33,6 @@ __all__ = ["propagate"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_TASK_FLUSH_S = 1.0
-"""How long a task in a process that may be terminated waits for what it recorded to be sent."""
-
-_FLUSH_PAUSE_S = 60.0
-"""For so long nobody waits again after that was not enough."""
-
 
 def propagate(fn: Callable[P, R]) -> Callable[P, R]:
     """A callable that does what `fn` does, inside the run and span that are current now.
@@ -68,7 +61,7 @@ class _Propagated(Generic[P, R]):
             result = self._fn(*args, **kwargs)
         finally:
             leave(mark)
-            _flush_if_terminated()
+            _write_if_terminated()
         for kind, stepwise in _STEPWISE:  # no mapping: a class need not be hashable
             if type(result) is kind:
                 return stepwise(result, self._own_variables())  # type: ignore[no-any-return]  # it behaves as the result
@@ -223,16 +216,7 @@ def _can_be_pickled(value: object) -> bool:
     return True
 
 
-_paused_until = 0.0
-
-
-def _flush_if_terminated() -> None:
-    """Send what a task recorded where the parent may end the process without notice, as a `Pool` does with its workers.
-
-    A receiver that is slow or away holds up one task a minute.
-    """
-    global _paused_until  # noqa: PLW0603 - it is about the process
-    if not _processes.may_be_terminated() or time.monotonic() < _paused_until:
-        return
-    if _configure.flush(_TASK_FLUSH_S).waiting:
-        _paused_until = time.monotonic() + _FLUSH_PAUSE_S
+def _write_if_terminated() -> None:
+    """Put what a task recorded on disk where the parent may end the process without notice, as a `Pool` its workers."""
+    if _processes.may_be_terminated():
+        _configure.write()

@@ -246,29 +246,32 @@ class _HasLogRecord(Protocol):
 def read_runs(
     spans: Iterable[ReadableSpan],
     logs: Iterable[_HasLogRecord] = (),
-    destinations: Mapping[ReadableSpan, Destination] | None = None,
+    destinations: Mapping[int, Destination] | None = None,
 ) -> list[RecordedRun]:
     """The runs among `spans` that are in no other of them, each with all that is in it, in order of start.
 
     A span whose parent is not among `spans` goes directly under the run whose id it carries.
     """
-    feedback = read_feedback(logs)
+    feedback = read_feedback(logs, destinations)
     top = _Forest(spans).values(feedback, destinations or {})
     return [value for value, is_own in top if isinstance(value, RecordedRun) and is_own]
 
 
-def read_loose(
-    spans: Iterable[ReadableSpan], destinations: Mapping[ReadableSpan, Destination] | None = None
-) -> list[Recorded]:
+def read_loose(spans: Iterable[ReadableSpan], destinations: Mapping[int, Destination] | None = None) -> list[Recorded]:
     """What belongs to none of the runs among `spans`, in order of start: no run is made up for it."""
     top = _Forest(spans).values((), destinations or {})
     return [value for value, is_own in top if not (isinstance(value, RecordedRun) and is_own)]
 
 
-def read_feedback(logs: Iterable[_HasLogRecord]) -> list[RecordedFeedback]:
+def read_feedback(
+    logs: Iterable[_HasLogRecord], destinations: Mapping[int, Destination] | None = None
+) -> list[RecordedFeedback]:
     """The feedback among `logs`, in their order."""
-    records = (log.log_record for log in logs)
-    return [_feedback(record) for record in records if record.event_name == sc.EVENT_GEN_AI_EVALUATION_RESULT]
+    return [
+        _feedback(log.log_record, (destinations or {}).get(id(log)))
+        for log in logs
+        if log.log_record.event_name == sc.EVENT_GEN_AI_EVALUATION_RESULT
+    ]
 
 
 def walk(values: Iterable[Recorded]) -> Iterator[Recorded]:
@@ -357,7 +360,7 @@ class _Forest:
         return None if parent is None else self._by_id.get((parent.trace_id, parent.span_id))
 
     def values(
-        self, feedback: Sequence[RecordedFeedback], destinations: Mapping[ReadableSpan, Destination]
+        self, feedback: Sequence[RecordedFeedback], destinations: Mapping[int, Destination]
     ) -> list[tuple[Recorded, bool]]:
         """The nodes that hang under no other as values, each with whether it is a run of ours."""
         nodes = list(self._top)
@@ -367,7 +370,7 @@ class _Forest:
         for node in reversed(nodes):  # children first, and without recursion: agents nest as deeply as they like
             inside = [made.pop(id(child)) for child in node.children]
             given = tuple(each for each in feedback if each.run_id == node.run_id) if node.is_own else ()
-            made[id(node)] = _value(node, inside, given, destinations.get(node.span))
+            made[id(node)] = _value(node, inside, given, destinations.get(id(node.span)))
         return [(made[id(node)], node.is_own) for node in self._top]
 
 
@@ -517,7 +520,7 @@ def _tool_call(attributes: Mapping[str, object]) -> dict[str, Any]:
     }
 
 
-def _feedback(record: LogRecord) -> RecordedFeedback:
+def _feedback(record: LogRecord, destination: Destination | None) -> RecordedFeedback:
     attributes = record.attributes or {}
     return RecordedFeedback(
         run_id=_text(attributes, sc.TCC_RUN_ID) or "",
@@ -526,7 +529,7 @@ def _feedback(record: LogRecord) -> RecordedFeedback:
         value=_number(attributes, sc.GEN_AI_EVALUATION_SCORE_VALUE),
         text=_text(attributes, sc.GEN_AI_EVALUATION_EXPLANATION),
         time_ns=record.timestamp or 0,
-        destination=getattr(record, "destination", None),
+        destination=destination,
     )
 
 

@@ -200,7 +200,7 @@ class Sender:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name=_THREAD, daemon=True)
                     self._thread.start()
-            except RuntimeError:  # at exit no thread starts any more, from Python 3.12 on
+            except (RuntimeError, MemoryError):  # at exit no thread starts any more, from Python 3.12 on
                 self._thread = None
                 return False
             finally:
@@ -216,7 +216,7 @@ class Sender:
             for lane in self._lanes.values():
                 lane.client.close()
             self._thread = None
-            self._ensure_thread()  # for what came since
+        self._ensure_thread()  # for what came since
 
     def _work_here(self, flush: _Flush) -> None:
         """Do the thread's work in the caller's until `flush` is done."""
@@ -245,19 +245,23 @@ class Sender:
         except Exception:  # noqa: BLE001 - the thread goes on, or all that waits would
             _diagnostics.internal_error("sending")
             self._take_commands(_PAUSE_S)
+            if not self._is_closed:
+                self._commands.put(None)  # there may be more than what is in hand
         self._let_go()
         return not self._is_closed or bool(self._flushes) or not self._commands.empty()
 
     def _wait_for_work(self) -> bool:
         """Whether something came or is due, rather than nothing for a long time."""
         if not self._take_commands(self._seconds_until_due()):
-            return any(lane.is_due() for lane in self._lanes.values())
+            return any(not lane.is_empty() for lane in self._lanes.values())
         gathered_at = self._clock() + _GATHER_S
         while not self._flushes and (left := gathered_at - self._clock()) > 0:
             self._take_commands(left)
         return True
 
     def _seconds_until_due(self) -> float:
+        if self._is_closed:
+            return 0.0
         due = [lane.retry_at for lane in self._lanes.values() if not lane.is_empty()]
         if due:
             return max(0.0, min(due) - self._clock())

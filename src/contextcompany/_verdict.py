@@ -49,6 +49,7 @@ _ADVICE: Final = {
 }
 _LATER: Final = (408, 429)
 _REFUSED: Final = (400, 413, 422)
+_REDIRECTS: Final = "it redirects; use the URL that it redirects to"
 _CHECK_URL: Final = "check the URL"
 
 
@@ -110,11 +111,12 @@ def _printable(body: bytes) -> str:
 
 
 def _redirected(answer: Answer) -> str:
-    place = urlsplit(answer.headers.get("location", ""))
-    if not place.hostname:
-        return "it redirects; use the URL that it redirects to"
-    port = f":{place.port}" if place.port else ""
-    return f"it redirects; is {place.scheme}://{place.hostname}{port}{place.path} the right URL?"
+    try:
+        place = urlsplit(answer.headers.get("location", ""))
+    except ValueError:
+        return _REDIRECTS
+    host = place.netloc.rpartition("@")[2]
+    return f"it redirects; is {place.scheme}://{host}{place.path} the right URL?" if host else _REDIRECTS
 
 
 def _retry_after(answer: Answer) -> float | None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 import uuid
-import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +133,7 @@ class Capture:
     @property
     def feedback(self) -> list[RecordedFeedback]:
         """The feedback, in the order it was given."""
-        return read_feedback(list(self._memory.logs))
+        return read_feedback(list(self._memory.logs), self._memory.destinations)
 
     @property
     def spans(self) -> list[ReadableSpan]:
@@ -145,6 +144,7 @@ class Capture:
         """Forget what was recorded so far. Counted ids and the clock go on."""
         self._memory.spans.clear()
         self._memory.logs.clear()
+        self._memory.destinations.clear()
 
     def _everything(self) -> list[Recorded]:
         spans, destinations = self.spans, self._memory.destinations
@@ -161,19 +161,24 @@ class _Memory:
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] = []
         self.logs: list[ReadWriteLogRecord] = []
-        self.destinations: weakref.WeakKeyDictionary[ReadableSpan, Destination] = weakref.WeakKeyDictionary()
+        self.destinations: dict[int, Destination] = {}  # by the id of what went there
 
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:
         if destination is not None:
-            self.destinations[span] = destination
+            self.destinations[id(span)] = destination
         self.spans.append(span)
 
-    def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:  # noqa: ARG002 - the interface
+    def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
+        if destination is not None:
+            self.destinations[id(record)] = destination
         self.logs.append(record)
         return True
 
     def opened(self, span: SpanContext, recording: object, *, is_run: bool) -> None:
         """What is open is nobody's business."""
+
+    def write(self) -> None:
+        """It is written as soon as it is put."""
 
     def flush(self, timeout: float) -> Report:  # noqa: ARG002 - the interface
         return Report(len(self.spans) + len(self.logs), 0, 0)
