@@ -89,6 +89,14 @@ def test_builders_know_no_settings_and_no_exporter():
     assert {name: ours(name) & forbidden for name in builders} == {name: set() for name in builders}
 
 
+def test_delivery_is_made_of_parts_that_know_little_of_each_other():
+    """HTTP knows no OTLP, what an answer means is a function of it, and nobody but the lane knows both."""
+    assert ours("_http") == {"_settings", "_version"}
+    assert ours("_verdict") == set()
+    assert ours("_lane") == {"_diagnostics", "_encoding", "_http", "_verdict"}
+    assert ours("_sender") == {"_diagnostics", "_lane"}
+
+
 def test_imports_point_one_way():
     """There is no cycle, but for the pipeline that `_configure` imports when it builds it."""
     left = {name: ours(name) - {name} - ({"_pipeline"} if name == "_configure" else set()) for name in MODULES}
@@ -103,6 +111,7 @@ def test_protobuf_is_known_to_few():
     protobuf = ("google.protobuf", "opentelemetry.proto", "opentelemetry.exporter")
 
     assert {name for name in MODULES if any(each.startswith(protobuf) for each in MODULES[name])} <= {
+        "_decoding",
         "_encoding",
         "_export",
     }

@@ -538,4 +538,8 @@ def _signed(number: int) -> int:
 
 
 def _text_size(span: ReadableSpan) -> int:
-    return sum([len(value) for value in (span.attributes or {}).values() if isinstance(value, str)])
+    size = 0
+    for value in (span.attributes or {}).values():
+        if type(value) is str:
+            size += len(value)
+    return size

@@ -206,6 +206,8 @@ class Client:
             body = response.read(_MAX_ANSWER + 1)
         finally:
             response.close()
+        if response.status < 200:
+            raise HTTPException("an answer before the answer")
         is_too_long = len(body) > _MAX_ANSWER
         if response.length and not is_too_long:
             raise ConnectionResetError("the answer ended too early")
@@ -296,7 +298,7 @@ class Client:
             was_connected = self._doing in (_SENDING, _WAITING)
             return NoAnswerError("timed out", f"{self._doing} within {within:.3g} s", was_connected=was_connected)
         if isinstance(error, ConnectionRefusedError):
-            return NoAnswerError("refused", "no proxy listens" if self._proxy else "nothing listens there")
+            return NoAnswerError("refused", "the proxy does not listen" if self._proxy else "nothing listens there")
         if isinstance(error, socket.gaierror):
             whose = "the proxy's" if self._proxy else "its"
             return NoAnswerError("unresolved", f"{whose} name could not be resolved")

@@ -113,8 +113,7 @@ def _totals(files: Sequence[File], letters: Sequence[DeadLetter]) -> list[str]:
     else:
         lines.append("Nothing of ended processes waits.")
     if in_use:
-        them = "itself" if in_use == 1 else "themselves"
-        lines.append(f"{_words.counted(in_use, 'file')} of running processes, which send what is theirs {them}.")
+        lines.append(_in_use(in_use))
     if letters:
         lines.append(f"{_words.counted(len(letters), 'dead letter')}: see `contextcompany outbox dead`.")
     return lines
@@ -156,7 +155,7 @@ def _flushed(done: Flushed, label: str) -> list[str]:
     if done.elsewhere:
         lines.append(f"{_things(done.elsewhere)} for other places.")
     if done.in_use:
-        lines.append(f"{_words.counted(done.in_use, 'file')} in use by running processes.")
+        lines.append(_in_use(done.in_use))
     return lines
 
 
@@ -171,7 +170,7 @@ def _dead(options: argparse.Namespace) -> int:
     elif options.retry and letters:
         if not admin.retry(directory, letters, max_size=settings.max_outbox_size):
             return _fail(f"{directory} cannot be written; the dead letters stay where they are.", as_json=options.json)
-        _print(f"{_things(len(letters))} put back. `contextcompany outbox flush` sends them.")
+        _print(f"{_things(len(letters))} put back; `contextcompany outbox flush` sends what waits.")
     elif options.json:
         _print([_letter(letter) for letter in letters])
     elif letters:
@@ -239,6 +238,12 @@ def _outbox() -> tuple[Settings, Path]:
 def _decided_by(settings: Settings) -> str:
     source = settings.sources["outbox_dir"]
     return "the default; TCC_OUTBOX_DIR sets another" if source == "default" else f"from {source}"
+
+
+def _in_use(quantity: int) -> str:
+    if quantity == 1:
+        return "1 file of a running process, which sends what is in it."
+    return f"{quantity:,} files of running processes, which send what is in them."
 
 
 def _things(quantity: int) -> str:

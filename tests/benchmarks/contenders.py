@@ -13,7 +13,8 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 import contextcompany as tcc
 
-Contender = tuple[Callable[[list[dict[str, Any]]], None], Callable[[], None]]
+Record = Callable[[list[dict[str, Any]]], None]
+Contender = tuple[Record, Callable[[], None]]
 """Records one run; sends what waits."""
 
 
@@ -108,6 +109,11 @@ def prepared(url: str, record: Callable[[list[dict[str, Any]]], None]) -> Conten
     return record, lambda: tcc.flush(60) and None
 
 
+def idle(url: str) -> Contender:
+    """Nothing at all."""
+    return lambda messages: None, lambda: None
+
+
 def by_hand_orjson(url: str) -> Contender:
     """By hand, with orjson."""
     return by_hand(url, lambda value: orjson.dumps(value).decode())
@@ -117,6 +123,10 @@ def by_hand(url: str, dumps: Callable[[Any], str] = json.dumps) -> Contender:
     """OpenTelemetry spans that carry the same attributes, with stock batch processor and exporter."""
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{url}/v1/traces")))
+    return record_by_hand(provider, dumps), lambda: provider.force_flush() and None
+
+
+def record_by_hand(provider: TracerProvider, dumps: Callable[[Any], str] = json.dumps) -> Record:
     tracer = provider.get_tracer("by-hand", "1.0")
 
     def text(value: str) -> dict[str, Any]:
@@ -200,4 +210,4 @@ def by_hand(url: str, dumps: Callable[[Any], str] = json.dumps) -> Contender:
             )
             run.set_status(Status(StatusCode.OK))
 
-    return record, lambda: provider.force_flush() and None
+    return record

@@ -1,5 +1,6 @@
 """What every contender records: one run with two steps and a tool call, 4 KB or 200 KB of messages a step."""
 
+import random
 from typing import Any, NamedTuple
 
 RUN_ATTRIBUTES = {"tier": "gold", "region": "eu-west", "release": "2026.11"}
@@ -43,3 +44,15 @@ def size(name: str, total_bytes: int, count: int = 10) -> Size:
 
 LIGHT = size("4 KB", 4_000)
 HEAVY = size("200 KB", 200_000)
+MEGABYTE = size("1 MB", 1_000_000)
+
+
+def prose(total_bytes: int, seed: int) -> list[dict[str, Any]]:
+    """A conversation that compresses as natural text does: made-up words, as often as Zipf says."""
+    letters = "eeeeeeetttttaaaaooooiiiinnnnsssshhhrrrddlluucmwfgypbvk"
+    chance = random.Random(0)
+    words = ["".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(5000)]
+    weights = [1 / (rank + 3) for rank in range(len(words))]
+    text = " ".join(random.Random(seed).choices(words, weights, k=total_bytes // 5))
+    step = total_bytes // 10
+    return [{"role": ("user", "assistant")[i % 2], "content": text[i * step : (i + 1) * step]} for i in range(10)]

@@ -25,7 +25,6 @@ __all__ = [
     "closes",
     "drips",
     "early",
-    "fails_at",
     "garbage",
     "gzip_unknown",
     "half_closes",
@@ -252,9 +251,6 @@ def refuses(status: int, *ids: str, but_stubs: bool = True) -> Mode:
             x.reply(200)
 
     return mode
-
-
-fails_at = refuses
 
 
 def limit(size: int) -> Mode:
