@@ -19,7 +19,6 @@ from test_outboxes import LEAVE
 
 FILL = """
     import json, resource, sys
-    {before}
     tcc.configure()
     {after}
     for _ in range({runs}):
@@ -33,11 +32,11 @@ FILL = """
 LIMIT_FILES = "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))"
 
 
-def fill(scene, *, runs=100, before="", after="", ending="flush", opened=True, **environ):
+def fill(scene, *, runs=100, after="", ending="flush", opened=True, first="", **environ):
     """Record 4 MB with the endpoint down, then let it up, or not; what the program says of it, and on the log."""
     scene.endpoint.down()
-    source = FILL.format(runs=runs, before=before, after=after, ending=ending)
-    program = scene.start(source, **environ)
+    source = FILL.format(runs=runs, after=after, ending=ending)
+    program = scene.start(source, first=first, **environ)
     assert program.stdout.readline() == "ready\n", program.communicate()
     if opened:
         scene.endpoint.up()
@@ -66,7 +65,6 @@ def test_no_room_and_nobody_there(scene):
     assert len(scene.ended()) == 400
     scene.check(counted=counts["not_sent"])
     assert len(scene.endpoint.spans) == 400 - counts["not_sent"]
-    assert len(scene.endpoint.spans) > 40
 
 
 @contextmanager
@@ -85,13 +83,14 @@ def small_disk(path, size="2m"):
 
 @pytest.mark.parametrize("durability", ["async", "sync"])
 def test_a_disk_that_is_full(scene, durability):
-    """The same on a disk of 2 MB; when there is room again, it is used again."""
+    """The same on a disk of 2 MB; what is left there is sent when there is room again."""
     with small_disk(scene.outbox):
         counts, err = fill(scene, TCC_DURABILITY=durability)
 
         assert counts.pop("outbox_in_memory") > 0
         assert counts == {"waiting": 0}
         assert err.count("waits in memory") == 1
+        subprocess.run(["mount", "-o", "remount,size=20m", scene.outbox], check=True)
         scene.settle()
         scene.check()
 
@@ -101,10 +100,14 @@ NOWHERE = {
     "it is below a file": lambda outbox: (outbox.parent / "file").write_text("mine"),
     "it cannot be made": lambda _: None,
     "it may not be written": lambda outbox: outbox.mkdir(mode=0o500),
-    "it may not be entered": lambda outbox: outbox.mkdir(mode=0o000),
+    "it may not be entered": lambda outbox: outbox.mkdir(mode=0o400),
 }
 PATHS = {"it is below a file": "{parent}/file/outbox", "it cannot be made": "/proc/outbox"}
-AS_NOBODY = "import os; os.geteuid() or (os.setgid(65534), os.setuid(65534))  # root may do everything"
+WITHOUT_POWERS = """
+import ctypes
+header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+ctypes.CDLL(None).capset(header, nothing)  # root may write everywhere
+"""
 
 
 @pytest.mark.parametrize("problem", NOWHERE)
@@ -113,7 +116,7 @@ def test_nowhere_to_write(scene, problem):
     NOWHERE[problem](scene.outbox)
     path = PATHS.get(problem, str(scene.outbox)).format(parent=scene.outbox.parent)
 
-    counts, err = fill(scene, before=AS_NOBODY, runs=10, TCC_OUTBOX_DIR=path)
+    counts, err = fill(scene, first=WITHOUT_POWERS, runs=10, TCC_OUTBOX_DIR=path)
 
     assert counts.pop("outbox_in_memory") > 0
     assert counts == {"waiting": 0}
