@@ -88,9 +88,7 @@ class Scene:
             left = self.files()
             if not left:
                 return
-            assert time.monotonic() < deadline, (
-                f"nobody takes {[(path.name, path.read_bytes()[:100]) for path in left]}"
-            )
+            assert time.monotonic() < deadline, f"nobody takes {[path.name for path in left]}"
 
     def entries(self) -> list[Entry]:
         return read(self.ledger)
@@ -143,7 +141,7 @@ class Scene:
 
 
 def grace_ns(entries: list[Entry], pid: int, at_ns: int) -> int:
-    """100 ms, and more where it is busy: a writer needs the interpreter some 20 times, and may wait for it each time."""
+    """100 ms; more where it is busy, as a writer needs the interpreter some 20 times, and may wait for it each time."""
     ticks = [entry.time_ns for entry in entries if entry.pid == pid and entry.what == "ticked"]
     times = [time_ns for time_ns in ticks if at_ns - 10**9 < time_ns < at_ns]
     gaps = [later - earlier for earlier, later in itertools.pairwise([*times, at_ns])]

@@ -199,6 +199,10 @@ DAMAGE = {
 }
 
 
+SILENT = {damage for damage in DAMAGE if "journal" in damage} | {"nothing in it"}
+"""SQLite cuts a journal where it is torn, and says nothing; an empty file holds nothing to be missed."""
+
+
 def checkpoint(path):
     """Have everything in the one file."""
     database = sqlite3.connect(path)
@@ -224,20 +228,15 @@ def test_damaged_files(scene, seed, damage):
     sound = damaged(scene, damage, rng)
     scene.endpoint.up()
 
-    counts = json.loads(scene.run(f"work()\nimport json{SETTLE}print(json.dumps(tcc.stats()))").out)
+    scene.run(f"work()\n{SETTLE}")
 
     scene.settle()
     assert sound <= scene.endpoint.spans.keys()
-    assert len(scene.ended()) == 28
     lost = scene.ended() - scene.endpoint.spans.keys()
+    kept = {path.name for path in scene.outbox.iterdir()}
     assert len(lost) <= 12
-    if damage not in ("a torn journal", "a garbled journal", "no journal", "flipped bits in the journal"):
-        assert not lost or counts.get("outbox_corrupt") or counts.get("dead"), (
-            counts
-        )  # a journal is cut where it is torn
-    assert all(path.name.endswith((".corrupt", ".dead")) for path in scene.outbox.iterdir()), list(
-        scene.outbox.iterdir()
-    )
+    if damage not in SILENT:
+        assert not lost or any("corrupt" in name or "dead-letters" in name for name in kept), kept
 
 
 @pytest.mark.soak
@@ -305,9 +304,7 @@ OVERFLOW = """
     print(json.dumps([report.waiting, used]), flush=True)
     sys.stdin.readline()
     report = tcc.flush(60)
-    used = sum(entry.stat().st_size for entry in os.scandir(os.environ["TCC_OUTBOX_DIR"]))
-    print(json.dumps([report.waiting, used]))
-    print(json.dumps(report.dropped))
+    print(json.dumps([report.waiting, report.dropped]))
 """
 
 
@@ -324,10 +321,10 @@ def test_more_than_may_be_kept(scene, state):
     out, err = program.communicate("\n", timeout=90)
 
     assert program.returncode == 0, err
-    (left, used), counts = map(json.loads, out.splitlines())
+    left, counts = json.loads(out)
     arrived = scene.endpoint.spans
     assert (left, counts.keys()) == (0, {"evicted"})
-    assert used < 1_000_000
+    assert scene.files() == []
     assert err.count("is full") == 1
     missing = set(recorded) - arrived.keys()
     assert len(missing) == counts["evicted"]
