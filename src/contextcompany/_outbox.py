@@ -618,7 +618,7 @@ def _check_version(connection: sqlite3.Connection) -> None:
 
 
 def _is_the_disk(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file itself may be sound. Damage is an `OperationalError` too; there are codes from Python 3.11 on."""
+    """Whether the file itself may be sound. Damage is an `OperationalError` too; codes came with Python 3.11."""
     return any(words in str(error) for words in ("locked", "disk I/O", "disk is full", "unable to open", "readonly"))
 
 
