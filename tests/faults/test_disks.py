@@ -311,9 +311,9 @@ OVERFLOW = """
 @pytest.mark.parametrize("state", ["down", "hanging"])
 def test_more_than_may_be_kept(scene, state):
     """The oldest finished traces go, whole and counted, those of open runs do not; what is sent gives its room back."""
-    cap = 4_000_000
+    cap = 16_000_000
     scene.endpoint.down() if state == "down" else scene.endpoint.hang()
-    program = scene.start(OVERFLOW.format(runs=100, size=50_000), TCC_MAX_OUTBOX_SIZE=str(cap))
+    program = scene.start(OVERFLOW.format(runs=300, size=50_000), TCC_MAX_OUTBOX_SIZE=str(cap))
     waiting, used = json.loads(program.stdout.readline())
     recorded = [entry.ids for entry in scene.entries() if entry.what == "ended"]
     assert cap / 2 < used < cap * 1.5 + 5_000_000  # the journal
@@ -332,7 +332,7 @@ def test_more_than_may_be_kept(scene, state):
     assert recorded[-1] in arrived
     sizes = Counter(ids.partition("-")[0] for ids in arrived)
     assert set(sizes.values()) == {2, 4}
-    assert sum(recorded[1 + 4 * index] in arrived for index in range(100)) == len(sizes) - 1
+    assert sum(recorded[1 + 4 * index] in arrived for index in range(300)) == len(sizes) - 1
     if state == "down":
         assert waiting == len(arrived)
         assert missing == set(recorded[1 : 1 + len(missing)])
