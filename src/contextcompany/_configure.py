@@ -232,7 +232,9 @@ def _forked() -> None:
 if hasattr(os, "register_at_fork"):
     # A fork waits for a pipeline that another thread is building: the child would wait for ever for what that imports.
     os.register_at_fork(
-        before=lambda: _building.acquire(), after_in_parent=lambda: _building.release(), after_in_child=_forked
+        before=lambda: _building.acquire(),  # noqa: PLW0108 - a child has another one
+        after_in_parent=lambda: _building.release(),  # noqa: PLW0108 - likewise
+        after_in_child=_forked,
     )
 
 
