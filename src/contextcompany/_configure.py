@@ -124,10 +124,10 @@ def configure(
         ConfigurationError: (a `ValueError`) a setting is wrong; nothing is changed then.
     """
     given = {name: value for name, value in locals().items() if value is not None}
-    from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
-
     global _built, _policy
     with _building:
+        from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
+
         merged = {**_explicit, **given}
         built = _pipeline.build(merged, os.environ, previous=_built)
         _explicit.update(given)
@@ -213,11 +213,11 @@ def stats() -> dict[str, int]:
 
 
 def _build() -> Pipeline:
-    from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
-
     global _built, _policy  # noqa: PLW0603 - there is one pipeline per process
     with _building:
         if _built is None:
+            from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
+
             _built = _pipeline.build_or_disable(_explicit, os.environ)
             _policy = _built.policy
             _shut_down_at_exit()
@@ -230,7 +230,10 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    # A fork waits for a pipeline that another thread is building: the child would wait for ever for what that imports.
+    os.register_at_fork(
+        before=lambda: _building.acquire(), after_in_parent=lambda: _building.release(), after_in_child=_forked
+    )
 
 
 def _shut_down_at_exit() -> None:

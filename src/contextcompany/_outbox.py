@@ -617,6 +617,11 @@ def _check_version(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError("not an outbox of this version")
 
 
+def _is_the_disk(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file itself may be sound. Damage is an `OperationalError` too; codes came with Python 3.11."""
+    return any(words in str(error) for words in ("locked", "disk I/O", "disk is full", "unable to open", "readonly"))
+
+
 def _is_lock(error: sqlite3.Error) -> bool:
     return "locked" in str(error)
 
@@ -781,9 +786,12 @@ class Outbox:
         """The oldest that wait in a store; nothing when its file cannot be read."""
         try:
             return store.take(destination, signal, max_bytes)
-        except sqlite3.OperationalError as error:
-            _diagnostics.warn("outbox_unreadable", "The outbox cannot be read just now: %s", error)
-        except sqlite3.DatabaseError:
+        except sqlite3.ProgrammingError:
+            pass  # it was closed meanwhile
+        except sqlite3.DatabaseError as error:
+            if _is_the_disk(error):
+                _diagnostics.warn("outbox_unreadable", "The outbox cannot be read just now: %s", error)
+                return []
             store.quarantine()
             with self._lock:
                 if store is self._own:
@@ -812,10 +820,11 @@ class Outbox:
     def _adopt(self, path: Path, known: AbstractSet[str]) -> AbstractSet[str]:
         try:
             store = DiskStore.adopt(path, self._max_size)
-        except (InUseError, OSError, sqlite3.OperationalError):
-            return set()  # where the disk fails, the file may be sound
-        except sqlite3.DatabaseError:
-            put_aside(path)
+        except (InUseError, OSError):
+            return set()
+        except sqlite3.DatabaseError as error:
+            if not _is_the_disk(error):
+                put_aside(path)
             return set()
         destinations = store.destinations()
         if not destinations & known:
@@ -886,7 +895,7 @@ class Outbox:
         return self._own
 
     def _disk_failed(self, store: DiskStore, error: sqlite3.DatabaseError) -> None:
-        if isinstance(error, sqlite3.OperationalError):  # as when the disk is full
+        if _is_the_disk(error):
             self._memory_only(str(error))
         else:
             store.quarantine()

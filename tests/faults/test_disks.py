@@ -19,7 +19,6 @@ from test_outboxes import LEAVE
 
 FILL = """
     import json, resource, sys
-    {before}
     tcc.configure()
     {after}
     for _ in range({runs}):
@@ -33,11 +32,11 @@ FILL = """
 LIMIT_FILES = "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))"
 
 
-def fill(scene, *, runs=100, before="", after="", ending="flush", opened=True, **environ):
+def fill(scene, *, runs=100, after="", ending="flush", opened=True, first="", **environ):
     """Record 4 MB with the endpoint down, then let it up, or not; what the program says of it, and on the log."""
     scene.endpoint.down()
-    source = FILL.format(runs=runs, before=before, after=after, ending=ending)
-    program = scene.start(source, **environ)
+    source = FILL.format(runs=runs, after=after, ending=ending)
+    program = scene.start(source, first=first, **environ)
     assert program.stdout.readline() == "ready\n", program.communicate()
     if opened:
         scene.endpoint.up()
@@ -66,7 +65,6 @@ def test_no_room_and_nobody_there(scene):
     assert len(scene.ended()) == 400
     scene.check(counted=counts["not_sent"])
     assert len(scene.endpoint.spans) == 400 - counts["not_sent"]
-    assert len(scene.endpoint.spans) > 40
 
 
 @contextmanager
@@ -85,13 +83,14 @@ def small_disk(path, size="2m"):
 
 @pytest.mark.parametrize("durability", ["async", "sync"])
 def test_a_disk_that_is_full(scene, durability):
-    """The same on a disk of 2 MB; when there is room again, it is used again."""
+    """The same on a disk of 2 MB; what is left there is sent when there is room again."""
     with small_disk(scene.outbox):
         counts, err = fill(scene, TCC_DURABILITY=durability)
 
         assert counts.pop("outbox_in_memory") > 0
         assert counts == {"waiting": 0}
         assert err.count("waits in memory") == 1
+        subprocess.run(["mount", "-o", "remount,size=20m", scene.outbox], check=True)
         scene.settle()
         scene.check()
 
@@ -101,10 +100,14 @@ NOWHERE = {
     "it is below a file": lambda outbox: (outbox.parent / "file").write_text("mine"),
     "it cannot be made": lambda _: None,
     "it may not be written": lambda outbox: outbox.mkdir(mode=0o500),
-    "it may not be entered": lambda outbox: outbox.mkdir(mode=0o000),
+    "it may not be entered": lambda outbox: outbox.mkdir(mode=0o400),
 }
 PATHS = {"it is below a file": "{parent}/file/outbox", "it cannot be made": "/proc/outbox"}
-AS_NOBODY = "import os; os.geteuid() or (os.setgid(65534), os.setuid(65534))  # root may do everything"
+WITHOUT_POWERS = """
+import ctypes
+header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+ctypes.CDLL(None).capset(header, nothing)  # root may write everywhere
+"""
 
 
 @pytest.mark.parametrize("problem", NOWHERE)
@@ -113,7 +116,7 @@ def test_nowhere_to_write(scene, problem):
     NOWHERE[problem](scene.outbox)
     path = PATHS.get(problem, str(scene.outbox)).format(parent=scene.outbox.parent)
 
-    counts, err = fill(scene, before=AS_NOBODY, runs=10, TCC_OUTBOX_DIR=path)
+    counts, err = fill(scene, first=WITHOUT_POWERS, runs=10, TCC_OUTBOX_DIR=path)
 
     assert counts.pop("outbox_in_memory") > 0
     assert counts == {"waiting": 0}
@@ -196,6 +199,10 @@ DAMAGE = {
 }
 
 
+SILENT = {damage for damage in DAMAGE if "journal" in damage} | {"nothing in it"}
+"""SQLite cuts a journal where it is torn, and says nothing; an empty file holds nothing to be missed."""
+
+
 def checkpoint(path):
     """Have everything in the one file."""
     database = sqlite3.connect(path)
@@ -221,20 +228,15 @@ def test_damaged_files(scene, seed, damage):
     sound = damaged(scene, damage, rng)
     scene.endpoint.up()
 
-    counts = json.loads(scene.run(f"work()\nimport json{SETTLE}print(json.dumps(tcc.stats()))").out)
+    scene.run(f"work()\n{SETTLE}")
 
     scene.settle()
     assert sound <= scene.endpoint.spans.keys()
-    assert len(scene.ended()) == 28
     lost = scene.ended() - scene.endpoint.spans.keys()
+    kept = {path.name for path in scene.outbox.iterdir()}
     assert len(lost) <= 12
-    if damage not in ("a torn journal", "a garbled journal", "no journal", "flipped bits in the journal"):
-        assert not lost or counts.get("outbox_corrupt") or counts.get("dead"), (
-            counts
-        )  # a journal is cut where it is torn
-    assert all(path.name.endswith((".corrupt", ".dead")) for path in scene.outbox.iterdir()), list(
-        scene.outbox.iterdir()
-    )
+    if damage not in SILENT:
+        assert not lost or any("corrupt" in name or "dead-letters" in name for name in kept), kept
 
 
 @pytest.mark.soak
@@ -302,18 +304,16 @@ OVERFLOW = """
     print(json.dumps([report.waiting, used]), flush=True)
     sys.stdin.readline()
     report = tcc.flush(60)
-    used = sum(entry.stat().st_size for entry in os.scandir(os.environ["TCC_OUTBOX_DIR"]))
-    print(json.dumps([report.waiting, used]))
-    print(json.dumps(report.dropped))
+    print(json.dumps([report.waiting, report.dropped]))
 """
 
 
 @pytest.mark.parametrize("state", ["down", "hanging"])
 def test_more_than_may_be_kept(scene, state):
     """The oldest finished traces go, whole and counted, those of open runs do not; what is sent gives its room back."""
-    cap = 4_000_000
+    cap = 16_000_000
     scene.endpoint.down() if state == "down" else scene.endpoint.hang()
-    program = scene.start(OVERFLOW.format(runs=100, size=50_000), TCC_MAX_OUTBOX_SIZE=str(cap))
+    program = scene.start(OVERFLOW.format(runs=300, size=50_000), TCC_MAX_OUTBOX_SIZE=str(cap))
     waiting, used = json.loads(program.stdout.readline())
     recorded = [entry.ids for entry in scene.entries() if entry.what == "ended"]
     assert cap / 2 < used < cap * 1.5 + 5_000_000  # the journal
@@ -321,10 +321,10 @@ def test_more_than_may_be_kept(scene, state):
     out, err = program.communicate("\n", timeout=90)
 
     assert program.returncode == 0, err
-    (left, used), counts = map(json.loads, out.splitlines())
+    left, counts = json.loads(out)
     arrived = scene.endpoint.spans
     assert (left, counts.keys()) == (0, {"evicted"})
-    assert used < 1_000_000
+    assert scene.files() == []
     assert err.count("is full") == 1
     missing = set(recorded) - arrived.keys()
     assert len(missing) == counts["evicted"]
@@ -332,7 +332,7 @@ def test_more_than_may_be_kept(scene, state):
     assert recorded[-1] in arrived
     sizes = Counter(ids.partition("-")[0] for ids in arrived)
     assert set(sizes.values()) == {2, 4}
-    assert sum(recorded[1 + 4 * index] in arrived for index in range(100)) == len(sizes) - 1
+    assert sum(recorded[1 + 4 * index] in arrived for index in range(300)) == len(sizes) - 1
     if state == "down":
         assert waiting == len(arrived)
         assert missing == set(recorded[1 : 1 + len(missing)])
