@@ -112,7 +112,6 @@ def test_protobuf_is_known_to_few():
 
     assert {name for name in MODULES if any(each.startswith(protobuf) for each in MODULES[name])} <= {
         "_decoding",
-        "_decoding",
         "_encoding",
         "_export",
     }

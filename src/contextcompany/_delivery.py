@@ -339,8 +339,9 @@ class Delivery:
     def _drain_queue(self) -> None:
         self._queued_size = 0
         left = self._queue.qsize()
+        opened: dict[int, weakref.ref[_Open]] = {}
         while True:
-            batch = _Batch()
+            batch = _Batch(opened)
             while left > 0 and not batch.is_full:
                 left -= 1
                 try:
@@ -490,11 +491,11 @@ def _look_around(owner: weakref.ref[Delivery]) -> None:
 class _Batch:
     """What goes into one transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, opened: dict[int, weakref.ref[_Open]]) -> None:
         self.entries: list[Entry] = []
         self.snapshots: list[Entry] = []
         self.closed: dict[int, _Route] = {}
-        self.opened: dict[int, weakref.ref[_Open]] = {}
+        self.opened = opened  # is seen as it is when all that is queued has been read
         self.routes: dict[str, _Route] = {}
         self._size = 0
         self._breath_at = time.perf_counter() + _BREATH_S

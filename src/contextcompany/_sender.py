@@ -37,6 +37,9 @@ _THREAD = "contextcompany-sender"
 _PAUSE_S = 1.0
 """After a failure of our own."""
 
+_GRACE_S = 0.05
+"""How long a thread whose connection was cut may take to notice."""
+
 _MAX_IN_HAND = 2 * MAX_REQUEST_BYTES
 """No more is taken from the shelf while so many bytes are in hand; one signal may wait while the other goes on."""
 
@@ -177,7 +180,10 @@ class Sender:
             thread.join(max(0.0, deadline - self._clock()))
         for lane in self._lanes.values():
             lane.client.abort()
-            if self._thread is None:
+        if thread is not None:
+            thread.join(_GRACE_S)
+        if self._thread is None:
+            for lane in self._lanes.values():
                 lane.client.close()
 
     def abandon(self) -> None:

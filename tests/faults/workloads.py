@@ -47,12 +47,12 @@ def end(recording) -> None:
 def victim(seed: int, way: str = "", after: float = 0.0) -> None:
     """Record for ever, in two threads; `way` is how to end itself, `after` so many seconds."""
     rng = random.Random(seed)
-    if way:
-        threading.Thread(target=_end_itself, args=(way, after), daemon=True).start()
+    work()  # on the main thread: on another one nothing can be done about signals
     threading.Thread(target=_work_for_ever, args=(random.Random(seed + 1),), daemon=True).start()
     threading.Thread(target=_tick, daemon=True).start()
-    work()
     print("ready", flush=True)
+    if way:
+        threading.Thread(target=_end_itself, args=(way, after), daemon=True).start()
     _work_for_ever(rng)
 
 
