@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -642,7 +642,17 @@ def test_messages_stay_messages(messages, size, detectors):
         assert [message["role"] for message in kept] == [message["role"] for message in messages]
 
 
+def test_a_key_that_is_there_twice():
+    """What was looked at is what travels: the second value does not hide the first."""
+    twice = '{"note": "token=PLANTED-SECRET sk-proj-PLANTED0123456789abcdefPLANTED", "note": "fine"}'
+    made = Policy(detectors=("secrets",)).apply(Carried("n", {"x.json": twice})).attributes
+
+    assert json.loads(made["x.json"]) == {"note": "fine"}
+    assert "PLANTED" not in made["x.json"]
+
+
 @settings(max_examples=150, deadline=None)
+@example(attributes={"": [None, ["", None, "", "\x1f" * 5]]}, value_size=52, span_size=2000)
 @given(
     attributes=st.dictionaries(st.text(max_size=50), VALUES, max_size=12),
     value_size=st.integers(1, 5000),

@@ -245,18 +245,20 @@ def _shut_down_at_exit() -> None:
 
 
 def _at_exit() -> None:
-    end_open_runs()
     built = _built
-    if built is not None:
-        built.shutdown(built.shutdown_timeout)
+    with _processes.ending():
+        end_open_runs()
+        if built is not None:
+            built.shutdown(built.shutdown_timeout)
 
 
 def _before_exit() -> None:
     """In a process that ends without `atexit`; so do the providers of the user's, whose spans our processors have."""
-    end_open_runs()
     pipelines = sys.modules.get("contextcompany._pipeline")
-    if pipelines is not None:
-        pipelines.shut_down_before_exit(_built)
+    with _processes.ending():
+        end_open_runs()
+        if pipelines is not None:
+            pipelines.shut_down_before_exit(_built)
 
 
 _processes.before_child_exit(_before_exit)

@@ -140,6 +140,7 @@ class Delivery:
 
     def _begin(self) -> None:
         plan = self._plan
+        self._pid = os.getpid()
         self._queue: queue.SimpleQueue[_Ended | _Opened] = queue.SimpleQueue()  # may be put to by a finalizer
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_resting = True
@@ -247,6 +248,8 @@ class Delivery:
     # -- writing ---------------------------------------------------------------------------------------------------
 
     def _put(self, ended: _Ended, size: int) -> bool:
+        if os.getpid() != self._pid:
+            self._forked()  # by a program in C that does not tell Python
         if self._closed:
             _diagnostics.count("shut_down")
             _diagnostics.warn("shut_down", "Something ended after everything was shut down, and is not sent.")

@@ -75,6 +75,12 @@ _DISK_RETRY_S = 30.0
 
 _SIGNALS: tuple[Signal, ...] = ("traces", "logs")
 
+_MAX_PARAMETERS = 500
+"""Of a statement; SQLite before 3.32 takes 999."""
+
+_SIZES = f"(SELECT id, destination, signal, trace, length(body) + {_ROW_OVERHEAD} AS size FROM item LIMIT -1)"  # noqa: S608
+"""What each item takes. Without a limit, SQLite would sort the bodies themselves, to measure them in their groups."""
+
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
@@ -440,18 +446,20 @@ class DiskStore:
         """Make room: the oldest traces first, those of runs that are still open last."""
         goal = needed + self._max_size // 16
         traces = self._connection.execute(
-            "SELECT trace, sum(length(body)) + count(*) * ? FROM item WHERE trace NOT IN (SELECT trace FROM open) "
-            "GROUP BY trace ORDER BY min(id)",
-            (_ROW_OVERHEAD,),
+            f"SELECT trace, sum(size) FROM {_SIZES} WHERE trace NOT IN (SELECT trace FROM open) "  # noqa: S608 - a constant
+            "GROUP BY trace ORDER BY min(id)"
         )
         victims = list(_until(goal, traces))
         freed = sum(size for _, size in victims)
         evicted = 0
         with self._transaction():
-            for trace, _ in victims:
-                evicted += self._connection.execute("DELETE FROM item WHERE trace = ?", (trace,)).rowcount
+            for start in range(0, len(victims), _MAX_PARAMETERS):
+                some = [trace for trace, _ in victims[start : start + _MAX_PARAMETERS]]
+                # One statement for many, as each reads the whole table.
+                delete = f"DELETE FROM item WHERE trace IN ({','.join('?' * len(some))})"  # noqa: S608 - parameters
+                evicted += self._connection.execute(delete, some).rowcount
             if freed < goal:
-                rows = self._connection.execute("SELECT id, length(body) + ? FROM item ORDER BY id", (_ROW_OVERHEAD,))
+                rows = self._connection.execute(f"SELECT id, size FROM {_SIZES} ORDER BY id")  # noqa: S608 - a constant
                 last = max((row_id for row_id, _ in _until(goal - freed, rows)), default=0)
                 evicted += self._connection.execute("DELETE FROM item WHERE id <= ?", (last,)).rowcount
         self._recount()
@@ -467,9 +475,8 @@ class DiskStore:
         """What waits, as the table has it; what was taken already is not taken again."""
         taken = {key: (line.cached[0].key.id - 1 if line.cached else line.last) for key, line in self._lines.items()}
         rows = self._connection.execute(
-            "SELECT fingerprint, signal, count(*), sum(length(body)) + count(*) * ? FROM item "
-            "JOIN destination ON destination.id = destination GROUP BY fingerprint, signal",
-            (_ROW_OVERHEAD,),
+            f"SELECT fingerprint, signal, count(*), sum(size) FROM {_SIZES} AS item "  # noqa: S608 - a constant
+            "JOIN destination ON destination.id = destination GROUP BY fingerprint, signal"
         ).fetchall()
         for line in self._lines.values():
             line.waiting, line.spilled = 0, True
@@ -513,7 +520,8 @@ def look(path: Path) -> Contents:
     """
     with _held(path) as connection:
         rows = connection.execute(
-            "SELECT fingerprint, label, signal, count(*), sum(length(body)), min(at) FROM item "
+            "SELECT fingerprint, label, signal, count(*), sum(size), min(at) "
+            "FROM (SELECT destination, signal, at, length(body) AS size FROM item LIMIT -1) "  # as in `_SIZES`
             "JOIN destination ON destination.id = destination GROUP BY 1, 2, 3 ORDER BY min(at)"
         ).fetchall()
         open_spans = connection.execute("SELECT count(*) FROM open").fetchone()[0]

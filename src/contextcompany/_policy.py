@@ -188,6 +188,7 @@ class _Pass:
         self._redacted: dict[str, None] = {}
         self._cuts = 0
         self._left_out = False
+        self._is_rewritten = False
 
     def over(self, carried: Carried) -> Carried:
         items = [item for item in self._items(carried) if self._may_travel(item)]
@@ -198,7 +199,8 @@ class _Pass:
             name = cut_text(name, min(4 * _LONGEST_NAME, self._policy.max_span_size // 8))
         events = self._events_kept(carried)
         items = self._fitted(items, size_of_text(name) + sum(size_of_text(event[1]) for event in events))
-        if not (self._truncated or self._redacted or self._left_out or name != carried.name):
+        is_changed = self._truncated or self._redacted or self._left_out or self._is_rewritten
+        if not is_changed and name == carried.name:
             return carried
         made: dict[tuple[str, int], dict[str, Any]] = {}
         for item in items:
@@ -283,6 +285,7 @@ class _Pass:
             is_structured=item.kind is MESSAGES,
         )
         item.value = rework.value(value, item.path, item.key)
+        self._is_rewritten |= type(value) is str and item.value != value
         item.size = _size(item.value)
         if rework.is_redacted:
             self._redacted[item.path] = None

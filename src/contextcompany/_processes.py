@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
-__all__ = ["before_child_exit", "before_termination", "may_be_terminated"]
+__all__ = ["before_child_exit", "before_termination", "ending", "may_be_terminated"]
 
 # `multiprocessing` is looked up rather than imported: a process that is not its child, and has none, does not need it.
 
@@ -54,16 +56,47 @@ def before_termination(callback: Callable[[], None], timeout: Callable[[], float
         return  # the program's own, or ours
 
     def terminated(number: int, _: FrameType | None) -> None:
+        global _deferred  # noqa: PLW0603 - it is about the process
         signal.signal(number, signal.SIG_DFL)  # the second one ends it at once
-        # In a thread of its own, for what it waits for may be held by the code that the signal interrupted.
-        worker = threading.Thread(target=callback, name="contextcompany-terminate", daemon=True)
+        if _ending:  # as when a `Pool` ends a worker that is about to leave
+            _deferred = number
+            return
+        done = _thread.allocate_lock()
+        done.acquire()
+
+        def end() -> None:
+            try:
+                callback()
+            finally:
+                done.release()
+
+        # In a thread of its own, for what it waits for may be held by the code that the signal interrupted. That may be
+        # in `threading`, whose lock a `Thread` needs to start.
         try:
-            worker.start()
-            worker.join(timeout())
+            _thread.start_new_thread(end, ())
+            done.acquire(timeout=timeout())
         finally:
             os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, terminated)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """The process does its last things, for a bounded time: SIGTERM comes after them."""
+    global _ending, _deferred  # noqa: PLW0603 - it is about the process
+    _ending = True
+    try:
+        yield
+    finally:
+        _ending = False
+        number, _deferred = _deferred, None
+        if number is not None:
+            os.kill(os.getpid(), number)
+
+
+_ending = False
+_deferred: int | None = None
 
 
 def may_be_terminated() -> bool:
