@@ -135,7 +135,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("state", ["up", "down"])
+@pytest.mark.parametrize("state", [pytest.param("up", marks=pytest.mark.soak), "down"])
 @pytest.mark.parametrize("case", CASES)
 def test_forks(scene, case, state):
     """What parents and children record arrives, children that leave by `os._exit` included."""
@@ -216,8 +216,9 @@ POOLS = {
 }
 
 
-@pytest.mark.parametrize("state", ["up", "down"])
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    ("method", "state"), [("fork", "down"), ("fork", "up"), ("spawn", "up"), ("forkserver", "down")]
+)
 @pytest.mark.parametrize("pool", POOLS)
 def test_multiprocessing(scene, pool, method, state):
     """What children of `multiprocessing` record arrives, under ids of their own though each seeds `random` with 0."""

@@ -120,6 +120,7 @@ def test_gunicorn_workers_that_are_killed(scene, tmp_path):
 CELERY = """
     import os
     from celery import Celery
+    from celery.signals import worker_process_shutdown
     from workloads import *
 
     app = Celery("jobs", broker="filesystem://")
@@ -128,6 +129,8 @@ CELERY = """
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
     )
+    if os.environ.get("TCC_DURABILITY") != "sync":
+        worker_process_shutdown.connect(lambda **_: tcc.flush(1), weak=False)
     work()
 
     @app.task
@@ -136,9 +139,13 @@ CELERY = """
 """
 
 
-@pytest.mark.parametrize("state", ["up", "down"])
-def test_celery(scene, tmp_path, monkeypatch, state):
-    """A worker whose children end after each task, and that is stopped by SIGTERM, loses nothing."""
+@pytest.mark.parametrize(("state", "durability"), [("up", "async"), ("down", "sync")])
+def test_celery(scene, tmp_path, monkeypatch, state, durability):
+    """A worker whose children end after each task loses nothing, if they write at once or flush when they end.
+
+    They leave by `os._exit`, and the `multiprocessing` of Celery is one of its own.
+    """
+    monkeypatch.setenv("TCC_DURABILITY", durability)
     (tmp_path / "broker").mkdir()
     monkeypatch.setenv("BROKER", str(tmp_path / "broker"))
     if state == "down":
