@@ -85,6 +85,7 @@ CASES = {
             work()
             time.sleep(0.4)
 
+        tcc.configure()
         threads = [threading.Thread(target=record) for _ in range(3)]
         children = []
         forking = threading.Thread(target=lambda: children.extend(fork(serve) for _ in range(5)))
