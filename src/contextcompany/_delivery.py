@@ -85,10 +85,14 @@ class _Open(Protocol):
 
 
 class _Opened(NamedTuple):
-    """Says that something was opened, or that it is open no more without having been sent."""
-
     span_id: int
     recording: weakref.ref[_Open]
+
+
+class _Left(NamedTuple):
+    """Says that something is open no more, though its span did not end."""
+
+    span_id: int
 
 
 class _Ended(NamedTuple):
@@ -141,7 +145,7 @@ class Delivery:
     def _begin(self) -> None:
         plan = self._plan
         self._pid = os.getpid()
-        self._queue: queue.SimpleQueue[_Ended | _Opened] = queue.SimpleQueue()  # may be put to by a finalizer
+        self._queue: queue.SimpleQueue[_Ended | _Opened | _Left] = queue.SimpleQueue()  # may be put to by a finalizer
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_resting = True
         self._queued_size = 0
@@ -175,7 +179,7 @@ class Delivery:
         return self._put(_Ended(record, "logs", destination), 0)
 
     def opened(self, span: SpanContext, recording: _Open, *, is_run: bool) -> None:
-        """Note that something is open, for when the process dies; or not any more, though its span was not sent."""
+        """Note that something is open, for when the process dies."""
         if self._closed or self._plan.mode == "off":
             return
         self._queue.put(_Opened(span.span_id, weakref.ref(recording)))
@@ -183,6 +187,11 @@ class Delivery:
             self._drain()
         else:
             self._ring()
+
+    def left(self, span: SpanContext) -> None:
+        """Note that something is open no more, though its span did not end."""
+        self._queue.put(_Left(span.span_id))
+        self._ring()
 
     def write(self) -> None:
         """Write what waits, without sending it."""
@@ -285,6 +294,7 @@ class Delivery:
         """What the writer does when it is called, or after a while; seconds until the latter, `None` for never."""
         self._is_resting = True  # before the queue is emptied: who comes later calls again
         self._drain()
+        self._outbox.prepare()
         now = time.monotonic()
         if now >= self._look_around_at:
             self._look_around_at = now + _LOOK_AROUND_EVERY_S
@@ -354,8 +364,10 @@ class Delivery:
                     break
                 if isinstance(queued, _Ended):
                     self._add_ended(batch, queued)
-                else:
+                elif isinstance(queued, _Opened):
                     batch.opened[queued.span_id] = queued.recording
+                else:
+                    self._close(batch, queued.span_id)
             if left <= 0:
                 self._add_snapshots(batch)
             self._commit(batch)
@@ -366,29 +378,33 @@ class Delivery:
         route = self._route(ended.destination or self.default)
         context = ended.what.get_span_context() if ended.signal == "traces" else None  # type: ignore[union-attr]  # a span
         if context is not None:
-            batch.opened.pop(context.span_id, None)
-            if self._watched.pop(context.span_id, None) is not None:
-                batch.closed[context.span_id] = route
+            self._close(batch, context.span_id)
         entry = _entry(ended.what, ended.signal, route)
         if entry is not None:
             batch.add(entry, route)
 
+    def _close(self, batch: _Batch, span_id: int) -> None:
+        batch.opened.pop(span_id, None)
+        watched = self._watched.pop(span_id, None)
+        if watched is not None:
+            batch.closed[span_id] = watched.route
+
     def _add_snapshots(self, batch: _Batch) -> None:
         """How things are that were opened since the last time, and those that have been open for long."""
         now = time.monotonic()
-        for span_id, watched in list(self._watched.items()):
-            if watched.due <= now:
-                self._add_snapshot(batch, span_id, watched.recording, whole=True)
-        for span_id, recording in batch.opened.items():
-            self._add_snapshot(batch, span_id, recording, whole=False)
+        due = [(span_id, each.recording, True) for span_id, each in self._watched.items() if each.due <= now]
+        for span_id, recording, whole in (*due, *((*opened, False) for opened in batch.opened.items())):
+            try:
+                self._add_snapshot(batch, span_id, recording, whole=whole)
+            except Exception:  # noqa: BLE001, PERF203 - another thread may be changing what is described here
+                _diagnostics.LOGGER.debug("What is open could not be described just now.", exc_info=True)
 
     def _add_snapshot(self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], *, whole: bool) -> None:
-        recording, watched = reference(), self._watched.get(span_id)
+        if whole:
+            self._watched[span_id] = self._watched[span_id]._replace(due=time.monotonic() + _SNAPSHOT_EVERY_S)
+        recording = reference()
         snapshot = None if recording is None else recording._snapshot(whole=whole)  # noqa: SLF001 - our own
-        if snapshot is None:  # it has ended, or cannot be seen; the former is in the queue, or is never sent
-            if watched is not None:
-                del self._watched[span_id]
-                batch.closed[span_id] = watched.route
+        if snapshot is None:  # its end is in the queue, or soon will be
             return
         route = self._route(snapshot.destination or self.default)
         entry = _entry(snapshot.if_died, "traces", route)
@@ -531,6 +547,10 @@ def _entry(what: ReadableSpan | ReadWriteLogRecord, signal: Signal, route: _Rout
     except NotEncodable as error:
         _diagnostics.count("not_encodable")
         _diagnostics.warn("not_encodable", "A span or event could not be encoded and is not sent: %s", error)
+        return None
+    except Exception:  # noqa: BLE001 - what is written with it goes on
+        _diagnostics.count("not_encodable")
+        _diagnostics.internal_error("encoding a span or event")
         return None
     return Entry(route.fingerprint, route.label, signal, head, scope, body, _signed(trace_id), _signed(span_id))
 

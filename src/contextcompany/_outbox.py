@@ -193,6 +193,9 @@ class DiskStore:
         self._size = 0
         self._cached_size = 0
         self._undeleted: list[tuple[int, int]] = []
+        self._open: set[int] = set()
+        self._unclosed: set[int] = set()
+        """Spans that ended when the disk failed, and are still in the table of what is open."""
 
     @classmethod
     def create(cls, directory: Path, max_size: int, *, fsync: bool = False) -> DiskStore:
@@ -258,6 +261,7 @@ class DiskStore:
         """Keep `entries` and, for now, `snapshots`; what is `closed` needs no snapshot any more. All or nothing."""
         size = sum(map(_size, entries))
         with self._lock:
+            self.close_later(closed)
             if self._size + size > self._max_size:
                 self._evict(self._size + size - self._max_size)
             now = int(time.time())
@@ -269,12 +273,21 @@ class DiskStore:
                 _insert(self._connection, "INSERT INTO item VALUES", rows)
                 opened = [(entry.span, *self._columns(entry), now, entry.body) for entry in snapshots]
                 _insert(self._connection, "INSERT OR REPLACE INTO open VALUES", opened)
-                if closed:
-                    self._connection.executemany("DELETE FROM open WHERE span = ?", [(span,) for span in closed])
+                if self._unclosed:
+                    gone = [(span,) for span in self._unclosed]
+                    self._connection.executemany("DELETE FROM open WHERE span = ?", gone)
+            self._unclosed.clear()
+            self._open.update([entry.span for entry in snapshots])
             self._size += size
             for entry in entries:
                 self._remember(self._next_id, entry)
                 self._next_id += 1
+
+    def close_later(self, spans: Sequence[int]) -> None:
+        """Note what is open no more, while the disk fails."""
+        with self._lock:
+            self._open.difference_update(spans)
+            self._unclosed.update(spans)
 
     def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
         with self._lock:
@@ -295,11 +308,21 @@ class DiskStore:
             for item in items:
                 self._lines[item.key.destination, item.signal].waiting -= 1
                 self._size -= _size(item)
-            self._undeleted += ranges
-            with suppress(sqlite3.Error), self._transaction():
-                for first, last in self._undeleted:
-                    self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, last))
+            deleted = len(items)
+            try:
+                with self._transaction():
+                    deleted = sum([self._delete(*each) for each in ranges])
+                    for each in self._undeleted:
+                        self._delete(*each)
                 self._undeleted = []
+            except sqlite3.Error:
+                self._undeleted += ranges
+            if deleted < len(items):  # some had to make room meanwhile, and were counted then
+                _diagnostics.count("evicted", deleted - len(items))
+                self._recount()
+
+    def _delete(self, first: int, last: int) -> int:
+        return self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, last)).rowcount
 
     def waiting(self, destination: str | None = None) -> int:
         """How many items wait: for one destination, or in all."""
@@ -325,20 +348,17 @@ class DiskStore:
     def close(self) -> None:
         """Let go of the file; an empty one is deleted."""
         with self._lock:
-            is_empty = False
-            if not self.is_there() and self.waiting():
-                _diagnostics.count(
-                    "not_sent", self.waiting()
-                )  # its directory was deleted, and it goes with the process
-            with suppress(sqlite3.Error):
-                is_empty = self._connection.execute(
-                    "SELECT NOT EXISTS (SELECT 1 FROM item) AND NOT EXISTS (SELECT 1 FROM open)"
-                ).fetchone()[0]
-                if is_empty and self.is_there():
-                    # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
-                    # new file of this name makes it, and a journal of its own, as soon as the name is free.
-                    _unlink_journal(self.path)
-                    _unlink(self.path)
+            left = self.waiting()
+            if left and not self.is_there():  # its directory was deleted, and it goes with the process
+                _diagnostics.count("not_sent", left)
+            if self._unclosed:
+                with suppress(sqlite3.Error):
+                    self.put([], [], [])
+            if not left and not self._open and self.is_there():
+                # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
+                # new file of this name makes it, and a journal of its own, as soon as the name is free.
+                _unlink_journal(self.path)
+                _unlink(self.path)
             self._connection.close()
 
     def quarantine(self) -> None:
@@ -786,6 +806,8 @@ class Outbox:
                     self._disk_failed(store, error)
                 else:
                     return
+            elif self._own is not None:
+                self._own.close_later(closed)
             if self._memory is None:
                 self._memory = MemoryStore()
             self._memory.put(entries, snapshots, closed)
@@ -806,6 +828,12 @@ class Outbox:
                     self._own = None
                     self._others.append(store)
         return []
+
+    def prepare(self) -> None:
+        """Make the file, which takes longer than writing to it."""
+        with self._lock:
+            if not self._is_closed and self._own is None:
+                self._writable()
 
     def stores(self) -> list[_Store]:
         """All of them, the oldest first."""
@@ -932,6 +960,9 @@ class Outbox:
             found = sorted(os.scandir(self._directory), key=lambda each: each.name)
         except OSError:
             return
+        if len(found) > _MAX_TRIED:  # another part each time, whatever seed the program gave `random`
+            start = int.from_bytes(os.urandom(4), "big") % len(found)
+            found = found[start:] + found[:start]
         for each in found:
             path = Path(each.path)
             if len(self._others) >= _MAX_ADOPTED or tried >= _MAX_TRIED:

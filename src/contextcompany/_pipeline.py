@@ -149,6 +149,7 @@ class _Sink(Protocol):
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None: ...
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool: ...
     def opened(self, span: SpanContext, recording: Any, *, is_run: bool) -> None: ...
+    def left(self, span: SpanContext) -> None: ...
     def write(self) -> None: ...
     def flush(self, timeout: float) -> Report: ...
     def shutdown(self, timeout: float) -> Report: ...
@@ -292,11 +293,15 @@ class OTelPipeline:
         return self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS), destination)
 
     def opened(self, recording: Recording[Any]) -> None:
-        """Let delivery know of something that is open, or not any more without an end."""
+        """Let delivery know of something that is open."""
         span = recording.span
         if isinstance(span, RecordedSpan):
             is_run = recording._noun == "run"  # noqa: SLF001 - our own
             self.delivery.opened(span.get_span_context(), recording, is_run=is_run)
+
+    def left(self, recording: Recording[Any]) -> None:
+        """Let delivery know of something that is open no more, though its span did not end."""
+        self.delivery.left(recording.span.get_span_context())
 
     def snapshot(
         self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status
@@ -527,6 +532,9 @@ class _Nowhere:
         return False
 
     def opened(self, span: SpanContext, recording: Any, *, is_run: bool) -> None:
+        """Nothing is kept."""
+
+    def left(self, span: SpanContext) -> None:
         """Nothing is kept."""
 
     def write(self) -> None:

@@ -109,7 +109,10 @@ class Pipeline(Protocol):
         """What of them may be kept outside of the process, in few bytes, as the content policy has it."""
 
     def opened(self, recording: Recording[Any]) -> None:
-        """Note that something is open, for when the process dies; or not any more, though its span did not end."""
+        """Note that something is open, for when the process dies."""
+
+    def left(self, recording: Recording[Any]) -> None:
+        """Note that something is open no more, though its span did not end."""
 
     def snapshot(self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status) -> Any:
         """Something open for delivery to keep: as it is, and as it is to be sent if the process dies."""
@@ -153,6 +156,7 @@ class Recording(Generic[DataT]):
         self._ended: str | None = None
         self._ending = threading.Lock()
         self._end_ns: int | None = None
+        self._is_handed_over = False
         self._pid = os.getpid()
 
     # -- for users -------------------------------------------------------------------------------------------------
@@ -313,8 +317,8 @@ class Recording(Generic[DataT]):
             self._children[id(self)] = self
 
     def _snapshot(self, *, whole: bool) -> Any:
-        """It as it is now, for when the process dies; `None` when it has ended. For delivery, on its own thread."""
-        if self._ended is not None:
+        """It as it is now, for when the process dies; `None` when its end is delivery's. Called on another thread."""
+        if self._is_handed_over or self._ended in (SUSPENDED, _IN_PARENT):
             return None
         data = copy.copy(self._data)
         if not whole:
@@ -402,6 +406,7 @@ class Recording(Generic[DataT]):
                 ending()
             except Exception:  # noqa: BLE001, PERF203 - the one place where ending fails towards the user
                 _diagnostics.internal_error(f"ending a {self._noun}")
+        self._is_handed_over = True
         return True
 
     def _before_end(self) -> None:

@@ -253,7 +253,7 @@ class Run(Recording[RunData]):
                 raise EndedError("This run has ended: `suspend()` is not possible any more.")
             self._ended = SUSPENDED
         self._forget()
-        self._pipeline.opened(self)
+        self._pipeline.left(self)
         for child in list((self._children or {}).values()):
             child._children = None  # noqa: SLF001 - steps and tool calls are ours
             strays.add(child)

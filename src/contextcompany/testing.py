@@ -177,6 +177,9 @@ class _Memory:
     def opened(self, span: SpanContext, recording: object, *, is_run: bool) -> None:
         """What is open is nobody's business."""
 
+    def left(self, span: SpanContext) -> None:
+        """Nor what is not."""
+
     def write(self) -> None:
         """It is written as soon as it is put."""
 
