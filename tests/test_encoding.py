@@ -38,7 +38,7 @@ from contextcompany._encoding import (
     request,
     stub,
 )
-from contextcompany._outbox import Item
+from contextcompany._item import Item
 
 CONTEXT = SpanContext(0xABC, 0xDEF, False, TraceFlags(1))
 RESOURCE = Resource({"service.name": "shop"})

@@ -8,8 +8,11 @@ from collections import Counter
 
 import pytest
 
-from contextcompany import _diagnostics, _outbox
-from contextcompany._outbox import SUFFIX, DiskStore, Entry, InUseError, Outbox, Shelf
+from contextcompany import _diagnostics, _disk_store
+from contextcompany._disk_store import SUFFIX, DiskStore, InUseError
+from contextcompany._item import Entry
+from contextcompany._memory_store import MemoryStore
+from contextcompany._outbox import Outbox, Shelf
 
 MIB = 2**20
 
@@ -91,7 +94,7 @@ def test_a_request_is_filled_up_to_its_size(make_outbox):
 @pytest.mark.parametrize("cached", [0, 1000, 16 * MIB])
 def test_what_has_no_room_in_memory_is_read_back(make_outbox, monkeypatch, cached):
     """Whatever waits in memory too, all of it comes, in order, while more is kept."""
-    monkeypatch.setattr(_outbox, "_MAX_CACHED", cached)
+    monkeypatch.setattr(_disk_store, "_MAX_CACHED", cached)
     outbox = make_outbox()
     outbox.keep([entry(number, size=100) for number in range(50)])
     shelf = shelf_of(outbox)
@@ -188,7 +191,7 @@ def test_what_is_too_old_is_deleted_and_counted(make_outbox, monkeypatch):
 
 def test_the_oldest_finished_traces_give_way(make_outbox, monkeypatch):
     """What belongs to a run that is still open comes last, and every span that goes is counted."""
-    monkeypatch.setattr(_outbox, "_MAX_CACHED", 0)
+    monkeypatch.setattr(_disk_store, "_MAX_CACHED", 0)
     outbox = make_outbox(max_size=10_000)
     outbox.keep([entry(0, trace=77, size=900)], [entry(77, trace=77)])
     for number in range(1, 31):
@@ -242,7 +245,7 @@ def test_without_a_disk_it_waits_in_memory(make_outbox, directory, caplog):
 def test_memory_is_bounded(make_outbox, monkeypatch):
     """The oldest gives way, and is counted; so is what is left when the process ends."""
     outbox = make_outbox(None)
-    outbox._memory = _outbox.MemoryStore(5000)
+    outbox._memory = MemoryStore(5000)
     outbox.keep([entry(number, size=900) for number in range(20)])
 
     items = shelf_of(outbox).take(MIB)
@@ -289,7 +292,7 @@ def test_damaged_files_are_put_aside(make_outbox, directory, damage):
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE other (a)")
             if damage == "version":
-                connection.execute(f"PRAGMA application_id = {_outbox._APPLICATION_ID}")
+                connection.execute(f"PRAGMA application_id = {_disk_store._APPLICATION_ID}")
                 connection.execute("PRAGMA user_version = 99")
         connection.close()
     first, second = make_outbox(), make_outbox()
@@ -389,7 +392,7 @@ def test_files_are_for_the_user_alone(make_outbox, directory):
 def test_a_file_that_is_being_made_is_not_taken(make_outbox, directory, monkeypatch):
     """Between its creation and its lock another process may think that nobody has it."""
     other = make_outbox()
-    connect, stolen = _outbox._connect, []
+    connect, stolen = _disk_store._connect, []
 
     def connect_late(path, **options):
         if not stolen:
@@ -397,7 +400,7 @@ def test_a_file_that_is_being_made_is_not_taken(make_outbox, directory, monkeypa
             other.adopt({"a"})
         return connect(path, **options)
 
-    monkeypatch.setattr(_outbox, "_connect", connect_late)
+    monkeypatch.setattr(_disk_store, "_connect", connect_late)
     outbox = make_outbox()
     outbox.keep([entry(1)])
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from contextcompany._outbox import Item
+    from contextcompany._item import Item
     from contextcompany._settings import Signal
 
 __all__ = ["DeadLetter", "DeadLetters"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from contextcompany._outbox import Item
+    from contextcompany._item import Item
     from contextcompany._settings import Signal
 
 __all__ = ["Described", "as_json", "describe"]

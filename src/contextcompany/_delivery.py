@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from contextcompany import _diagnostics
 from contextcompany._encoding import NotEncodable, encode_log, encode_span, envelope
-from contextcompany._outbox import Entry, Outbox, Shelf
+from contextcompany._item import Entry
+from contextcompany._outbox import Outbox, Shelf
 from contextcompany._sender import Sender
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from contextcompany import _diagnostics, _settings, _words
 from contextcompany._encoding import encode_span, envelope, partial_success, request
 from contextcompany._http import Client, NoAnswerError
-from contextcompany._outbox import Item
+from contextcompany._item import Item
 from contextcompany._settings import SETTINGS, Settings, public_url
 from contextcompany._verdict import failure, judge
 

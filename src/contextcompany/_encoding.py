@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext
 
-    from contextcompany._outbox import Item
+    from contextcompany._item import Item
 
 __all__ = [
     "NotEncodable",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from contextcompany._http import Answer
-    from contextcompany._outbox import Item
+    from contextcompany._item import Item
     from contextcompany._settings import Endpoint
 
 __all__ = ["MAX_REQUEST_BYTES", "Lane", "Setback", "Shelf"]

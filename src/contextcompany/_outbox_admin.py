@@ -14,20 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from contextcompany._dead_letters import DeadLetters
 from contextcompany._decoding import as_json, describe
+from contextcompany._disk_store import CORRUPT, SUFFIX, Contents, InUseError, Waiting, look, purge
 from contextcompany._encoding import request
-from contextcompany._outbox import (
-    CORRUPT,
-    SUFFIX,
-    Contents,
-    Entry,
-    InUseError,
-    Item,
-    Outbox,
-    Shelf,
-    Waiting,
-    look,
-    purge,
-)
+from contextcompany._item import Entry, Item
+from contextcompany._outbox import Outbox, Shelf
 from contextcompany._sender import Sender
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import server as faults
 from contextcompany import _diagnostics
 from contextcompany._encoding import encode_span, envelope
-from contextcompany._outbox import Item
+from contextcompany._item import Item
 from contextcompany._sender import Sender
 from contextcompany._settings import Endpoint
 from server import FaultServer
