@@ -86,7 +86,9 @@ def program(ending: str = "pass", *, runs: int = 3, size: int = 1000, before: st
     return textwrap.dedent(RECORD).format(ending=ending, runs=runs, size=size, before=before, after=after)
 
 
-@pytest.mark.parametrize("state", ENDPOINTS)
+@pytest.mark.parametrize(
+    "state", [pytest.param(state, marks=[pytest.mark.soak] * (state in ("slow", "unavailable"))) for state in ENDPOINTS]
+)
 def test_ways_to_end(scene, state):
     """A process ends in time however it ends, and what it did not send is sent by the next one."""
     ENDPOINTS[state](scene.endpoint)

@@ -139,7 +139,9 @@ CELERY = """
 """
 
 
-@pytest.mark.parametrize(("state", "durability"), [("up", "async"), ("down", "sync")])
+@pytest.mark.parametrize(
+    ("state", "durability"), [("up", "async"), pytest.param("down", "sync", marks=pytest.mark.soak)]
+)
 def test_celery(scene, tmp_path, monkeypatch, state, durability):
     """A worker whose children end after each task loses nothing, if they write at once or flush when they end.
 
