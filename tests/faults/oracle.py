@@ -122,7 +122,8 @@ class Scene:
         missing = {ended[ids] for ids in old - arrived.keys()}
         assert len(missing) <= counted, f"{len(missing)} of {len(old)} are lost: {told(missing, deaths)}"
 
-        overwritten = {ended[ids] for ids in old & arrived.keys() if arrived[ids].incomplete}
+        # A shutdown ends what is open before the program's own `.end()` does, which then says that it comes late.
+        overwritten = {ended[ids] for ids in old & arrived.keys() if arrived[ids].incomplete == "process_died"}
         assert not overwritten, f"ended, but marked incomplete: {told(overwritten, deaths)}"
 
         begun = {entry.ids: entry for entry in entries if entry.what == "began"}
