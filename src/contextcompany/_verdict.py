@@ -92,8 +92,10 @@ def failure(error: NoAnswerError) -> Verdict:
 
 
 def _is_page(answer: Answer) -> bool:
+    """Whether people are meant to see it. Without markup, HTML is what frameworks call an answer that has no type."""
     kind = answer.headers.get_content_type() if "content-type" in answer.headers else ""
-    return kind == "text/html" or answer.body[:64].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    start = answer.body[:512].lstrip().lower()
+    return (kind == "text/html" and b"<" in start) or start.startswith((b"<!doctype html", b"<html"))
 
 
 def _reason(answer: Answer) -> str:

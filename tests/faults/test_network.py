@@ -671,6 +671,19 @@ def test_http_to_a_tls_server_is_held(bench):
     assert "https://" in str(made.sender.status.error)
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, b""), (200, b"ok"), (202, b"{}"), (204, b"")])
+def test_an_answer_without_markup_is_no_web_page(bench, server, status, body):
+    """N7: Flask, PHP and others call what has no type of its own HTML."""
+    server.always = faults.accepts(status, body, content_type="text/html; charset=utf-8")
+    made = bench(server.url)
+    made.put(spans(3))
+
+    made.until_empty()
+
+    made.check(server)
+    assert len(server.seen) == 1
+
+
 # --- N8: not these ---------------------------------------------------------------------------------------------------
 
 
