@@ -178,10 +178,8 @@ class Lane:
             self.retry_at = inf
         elif verdict.outcome == "refused":
             self._refused(batch, verdict)
-        elif verdict.outcome == "later":
-            self._later(batch, verdict)
         else:
-            self._delay(batch, verdict, is_held=True)
+            self._failed(batch, verdict)
 
     def settle(self) -> None:
         """Say that nothing more can be sent for now: what only this endpoint refuses, if it refuses all, is held."""
@@ -321,12 +319,12 @@ class Lane:
 
     # --- failed ---
 
-    def _later(self, batch: _Batch, verdict: Verdict) -> None:
+    def _failed(self, batch: _Batch, verdict: Verdict) -> None:
         if verdict.is_too_large and batch.size >= 2 * _MIN_REQUEST_BYTES:
             self._limit = min(self._limit, batch.size // 2)
         if verdict.may_be_poison and self.keep:
             self._isolate(batch, verdict)
-        self._delay(batch, verdict, is_held=False)
+        self._delay(batch, verdict, is_held=verdict.outcome != "later")
 
     def _isolate(self, batch: _Batch, verdict: Verdict) -> None:
         """Find out whether one item makes the server fail: only while others are accepted, else it is an outage."""

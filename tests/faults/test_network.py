@@ -803,6 +803,44 @@ def test_one_that_a_server_fails_at_does_not_hold_up_the_others(bench, server):
     assert bad in server.kept
 
 
+@pytest.mark.parametrize("status", [403, 200])
+def test_one_that_a_firewall_refuses_does_not_hold_up_the_others(bench, server, status):
+    """N7: one before the endpoint dislikes what a prompt says; some put a web page with 200 in the answer's place."""
+    items = spans(64)
+
+    def firewall(x: faults.Exchange) -> None:
+        x.read_body()
+        if items[20].body in x.body:
+            x.reply(status, b"<html>Rejected</html>", content_type="text/html")
+        else:
+            x.accept()
+            x.reply(200)
+
+    server.always = firewall
+    made = bench(server.url)
+    made.put(items)
+    made.until_empty()
+
+    made.check(server)
+    assert list(made.shelf.dead_letters) == [items[20].key]
+
+
+def test_a_key_that_is_no_longer_taken_costs_nothing(bench, server):
+    """N7: 403 to everything is not the fault of what is sent, though other things were taken before."""
+    made = bench(server.url)
+    made.put(spans(3))
+    made.until_empty()
+    server.always = faults.answer(403)
+    for _ in range(30):
+        made.put(spans(2))
+        made.flush()
+
+    assert (made.shelf.dead_letters, made.shelf.left, made.sender.status.state) == ({}, 60, "held")
+    server.always = faults.ok
+    made.until_empty()
+    made.check(server)
+
+
 def test_in_an_outage_nothing_is_dead(bench, server):
     """However long a server answers 500 to all."""
     server.always = faults.answer(500)
