@@ -1,5 +1,6 @@
 """What servers and networks do to what is sent: nothing is lost, and nothing is held up for longer than it must be."""
 
+import errno
 import gc
 import logging
 import shutil
@@ -254,6 +255,40 @@ def test_a_name_that_is_not_resolved_is_asked_for_again(bench, server, monkeypat
 
     made.check(server)
     assert made.shelf.left == 0
+
+
+def test_an_address_of_a_kind_that_this_machine_lacks_is_skipped(bench, server, monkeypatch):
+    """N1: `localhost` is ::1 in the list of hosts also where the kernel knows no IPv6."""
+    real = socket.getaddrinfo
+
+    def resolve(*where: Any, **options: Any) -> Any:
+        lacking = (12345, socket.SOCK_STREAM, 0, "", ("::1", server.port, 0, 0))
+        return [lacking, *real("127.0.0.1", *where[1:], **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    made = bench(f"http://localhost:{server.port}/v1/traces")
+    made.put(spans(3))
+
+    made.until_empty()
+
+    made.check(server)
+
+
+def test_no_way_to_the_host_is_told_from_a_bad_answer(bench, monkeypatch):
+    """N1: a laptop without a network, an address of a network that is not connected."""
+
+    def unreachable(*_: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    made = bench("http://192.0.2.1/v1/traces")
+    made.put(spans(3))
+    made.flush()
+
+    assert (made.sender.status.state, made.sender.status.error) == (
+        "waiting to retry",
+        "it cannot be reached (network is unreachable)",
+    )
 
 
 # --- N3: no end ------------------------------------------------------------------------------------------------------
