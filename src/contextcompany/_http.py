@@ -204,6 +204,9 @@ class Client:
         response = HTTPResponse(wire, method="POST")  # type: ignore[arg-type]  # all it wants is `makefile`
         try:
             response.begin()
+            while response.status < 200:  # hints before the answer; of these it passes over 100 alone
+                response.headers = None  # type: ignore[assignment]  # as it was before it began
+                response.begin()
             body = response.read(_MAX_ANSWER + 1)
         finally:
             response.close()

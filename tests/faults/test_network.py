@@ -457,6 +457,26 @@ def test_a_connection_is_used_again(bench, server):
     assert {exchange.connection for exchange in server.seen} == {1}
 
 
+def test_hints_before_the_answer_are_passed_over(bench, server):
+    """https://www.rfc-editor.org/rfc/rfc9110#section-15.2: a client must be able to take any number of them."""
+
+    def hints(x: faults.Exchange) -> None:
+        x.read_body()
+        x.accept()
+        x.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
+        x.sock.sendall(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n")
+        x.reply(200)
+
+    server.always = hints
+    made = bench(server.url)
+    for _ in range(2):
+        made.put(spans(3))
+        made.until_empty()
+
+    made.check(server)
+    assert (len(server.seen), server.connections) == (2, 1)
+
+
 def test_an_answer_without_end_is_cut(bench, server):
     """No more of a body is read than 64 KiB."""
 
