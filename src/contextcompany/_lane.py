@@ -251,24 +251,25 @@ class Lane:
         if batch.stubs:
             self._bury(batch)
         else:
-            self._shelf.delivered(batch.items, self._rejected(answer))
+            self._shelf.delivered(batch.items, self._rejected(answer, len(batch.items)))
         while self._suspects:  # it takes something by now, so maybe these too
             suspect = self._suspects.pop()
             suspect.outgoing, suspect.stubs = suspect.items, 0
             self._batches.append(suspect)
 
-    def _rejected(self, answer: Answer) -> int:
-        """How many items a server took and threw away."""
+    def _rejected(self, answer: Answer, sent: int) -> int:
+        """How many of the items `sent` a server took and threw away; there are some that count other things."""
         if not answer.body:
             return 0
         rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
+        rejected = min(rejected, sent)
         said = self._public(message)[:_MAX_SAID]
         if rejected > 0:
             text = "%s took a request and threw %d of its items away: %s"
             _diagnostics.warn(f"partial_success {self._label}", text, self._label, rejected, said)
         elif said:
             _diagnostics.warn(f"says {self._label}", "%s says: %s", self._label, said)
-        return max(rejected, 0)
+        return rejected
 
     # --- refused ---
 

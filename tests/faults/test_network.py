@@ -1004,6 +1004,18 @@ def test_what_was_taken_and_thrown_away_is_counted_and_not_sent_again(bench, ser
     assert "x" * 201 not in caplog.text
 
 
+def test_no_more_can_be_thrown_away_than_was_sent(bench, server, caplog):
+    """N10: some count other things than spans, such as attributes."""
+    server.script = [faults.partial(1000, "too many attributes")]
+    made = bench(server.url)
+    made.put(spans(10))
+
+    made.until_empty()
+
+    assert made.shelf.rejected == 10
+    assert "threw 10 of its items away: too many attributes" in caplog.text
+
+
 def test_what_a_server_remarks_is_only_said(bench, server, caplog):
     """N10: `partial_success` without a number."""
     server.script = [faults.partial(0, "use our new address")]
