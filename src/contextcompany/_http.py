@@ -210,8 +210,6 @@ class Client:
             body = response.read(_MAX_ANSWER + 1)
         finally:
             response.close()
-        if response.status < 200:
-            raise HTTPException("an answer before the answer")
         is_too_long = len(body) > _MAX_ANSWER
         if response.length and not is_too_long:
             raise ConnectionResetError("the answer ended too early")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from contextcompany._http import Answer
     from contextcompany._item import Item
-    from contextcompany._settings import Endpoint
+    from contextcompany._settings import Endpoint, Signal
 
 __all__ = ["MAX_REQUEST_BYTES", "Lane", "Setback", "Shelf"]
 
@@ -44,8 +44,8 @@ _SNAPSHOTS_HEADER = "TCC-Open-Spans"
 class Shelf(Protocol):
     """What waits for one destination."""
 
-    def take(self, max_bytes: int) -> Sequence[Item]:
-        """The oldest items, all of one signal, at least one if any waits; none is handed out twice."""
+    def take(self, max_bytes: int, signals: Sequence[Signal]) -> Sequence[Item]:
+        """The oldest items, all of one of `signals`, at least one if any waits; none is handed out twice."""
 
     def delivered(self, items: Sequence[Item], rejected: int = 0) -> None:
         """The endpoint has them, but for `rejected` that it took and then threw away."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from contextcompany import _diagnostics
 from contextcompany._encoding import encode_span, envelope
 from contextcompany._item import Item
 from contextcompany._sender import Sender
-from contextcompany._settings import Endpoint
+from contextcompany._settings import Endpoint, Signal
 from server import FaultServer
 
 KEY = "Bearer tcc_secret_0123456789"
@@ -45,12 +45,13 @@ def spans(count: int, size: int = 100) -> list[Item]:
     return items
 
 
-def events(count: int) -> list[Item]:
+def events(count: int, size: int = 0) -> list[Item]:
     """Events as they lie in the outbox, encoded by the official classes; their names are their ids."""
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ScopeLogs
 
     names = [f"event {i} {time.monotonic_ns()}" for i in range(count)]
-    bodies = [ScopeLogs(log_records=[LogRecord(event_name=name)]).SerializeToString() for name in names]
+    records = [LogRecord(event_name=name, severity_text="x" * size) for name in names]
+    bodies = [ScopeLogs(log_records=[record]).SerializeToString() for record in records]
     return [Item(name, "logs", b"", b"", body) for name, body in zip(names, bodies, strict=True)]
 
 
@@ -73,16 +74,16 @@ class MemoryShelf:
             self.put_in += [item.key for item in items]
             self.waiting += items
 
-    def take(self, max_bytes: int) -> list[Item]:
+    def take(self, max_bytes: int, signals: Sequence[Signal]) -> list[Item]:
         with self._lock:
             taken: list[Item] = []
             size = 0
-            for item in self.waiting:
+            for item in [item for item in self.waiting if item.signal in signals]:
                 size += len(item.body)
                 if taken and (size > max_bytes or item.signal != taken[0].signal):
                     break
                 taken.append(item)
-            del self.waiting[: len(taken)]
+            self.waiting = [item for item in self.waiting if item not in taken]
             self.taken |= {item.key: item for item in taken}
             return taken
 
@@ -839,6 +840,42 @@ def test_events_that_are_not_taken_let_spans_pass(bench, server):
     made.check(server)
 
 
+def test_many_events_that_are_not_taken_let_spans_pass(bench, server):
+    """However many there are: they wait on the shelf, and spans are sent."""
+
+    def no_logs(x: faults.Exchange) -> None:
+        (faults.answer(404) if "/logs" in x.line else faults.ok)(x)
+
+    server.always = no_logs
+    made = bench(server.url)
+    made.put(events(4, size=3_000_000))
+    made.until(lambda: made.sender.status.state == "held")
+    made.put(spans(10))
+
+    made.until(lambda: len(made.shelf.done) == 10)
+    server.always = faults.ok
+    made.until_empty()
+    made.check(server)
+
+
+def test_many_spans_that_are_not_taken_let_events_pass(bench, server):
+    """Feedback may go to another place, which takes it meanwhile."""
+
+    def no_traces(x: faults.Exchange) -> None:
+        (faults.answer(404) if "/traces" in x.line else faults.ok)(x)
+
+    server.always = no_traces
+    made = bench(server.url)
+    made.put(spans(4, size=3_000_000))
+    made.until(lambda: made.sender.status.state == "held")
+    made.put(events(10))
+
+    made.until(lambda: len(made.shelf.done) == 10)
+    server.always = faults.ok
+    made.until_empty()
+    made.check(server)
+
+
 def test_one_that_a_server_fails_at_does_not_hold_up_the_others(bench, server):
     """A 500 for one span is that span's fault as soon as others are taken."""
     items = spans(64)
@@ -1426,10 +1463,10 @@ def test_bugs_of_ours_do_not_end_it(bench, server, monkeypatch):
     made = bench(server.url)
     broken = [MemoryError(), KeyError("x"), ValueError()]
 
-    def take(max_bytes: int) -> list[Item]:
+    def take(max_bytes: int, signals: Sequence[Signal]) -> list[Item]:
         if broken:
             raise broken.pop()
-        return MemoryShelf.take(made.shelf, max_bytes)
+        return MemoryShelf.take(made.shelf, max_bytes, signals)
 
     def request(items: Any) -> bytes:
         if failures:
