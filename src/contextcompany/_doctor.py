@@ -278,6 +278,7 @@ def _advice(status: int) -> str:
 _ADVICE: Mapping[Trouble, str] = {
     "refused": "is the receiver running, and is the port right?",
     "unresolved": "is the host's name right, and is there a network?",
+    "unreachable": "is there a network, and is the address right?",
     "timed out": "is there a firewall, or does this network need a proxy (TCC_PROXY)?",
     "broken": "does it speak HTTP there? a receiver for OTLP over gRPC (often port 4317) does not",
 }

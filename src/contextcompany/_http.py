@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Client", "NoAnswerError", "Trouble"]
 
-Trouble = Literal["refused", "unresolved", "timed out", "broken", "tls", "proxy", "closed"]
+Trouble = Literal["refused", "unresolved", "unreachable", "timed out", "broken", "tls", "proxy", "closed"]
 """Why there was no answer; "closed" is what `Client.abort()` leaves."""
 
 _MAX_ANSWER = 64 * 2**10
@@ -50,6 +50,7 @@ _WORTH_COMPRESSING = 512
 
 _SLICE = 256 * 2**10
 
+_CONNECTING, _SHAKING_HANDS = "it did not accept a connection", "it did not finish the TLS handshake"
 _SENDING, _WAITING = "it did not take the request", "it did not answer"
 
 _TLS_ALERT = "\x15\x03"
@@ -203,11 +204,12 @@ class Client:
         response = HTTPResponse(wire, method="POST")  # type: ignore[arg-type]  # all it wants is `makefile`
         try:
             response.begin()
+            while response.status < 200:  # hints before the answer; of these it passes over 100 alone
+                response.headers = None  # type: ignore[assignment]  # as it was before it began
+                response.begin()
             body = response.read(_MAX_ANSWER + 1)
         finally:
             response.close()
-        if response.status < 200:
-            raise HTTPException("an answer before the answer")
         is_too_long = len(body) > _MAX_ANSWER
         if response.length and not is_too_long:
             raise ConnectionResetError("the answer ended too early")
@@ -226,7 +228,7 @@ class Client:
         if self._is_tls:
             if self._proxy is not None:
                 self._tunnel(self._socket, self._proxy)
-            self._doing = "it did not finish the TLS handshake"
+            self._doing = _SHAKING_HANDS
             self._socket = self._wrapped(self._socket)
         return self._socket
 
@@ -238,15 +240,15 @@ class Client:
         """A connection to the first address that answers; each gets its share of the time that is left."""
         self._doing = "its name was not resolved"
         addresses = self._resolved(host, port)
-        self._doing = "it did not accept a connection"
+        self._doing = _CONNECTING
         for remaining in range(len(addresses), 0, -1):
             family, kind, protocol, _, address = addresses[-remaining]
-            connection = self._socket = socket.socket(family, kind, protocol)
             try:
+                connection = self._socket = socket.socket(family, kind, protocol)  # not every kernel has every family
                 connection.settimeout(self._left() / remaining)
                 connection.connect(address)
             except OSError:
-                connection.close()
+                self.close()
                 if remaining == 1:
                     raise
             else:
@@ -307,6 +309,11 @@ class Client:
             return NoAnswerError("tls", _tls_reason(error))
         if isinstance(error, BadStatusLine) and str(error).startswith(_TLS_ALERT):
             return NoAnswerError("tls", "it speaks TLS; the URL should start with https://")
+        if isinstance(error, OSError) and self._doing == _CONNECTING:
+            who, why = "the proxy" if self._proxy else "it", (error.strerror or "no connection").lower()
+            return NoAnswerError("unreachable", f"{who} cannot be reached ({why})")
+        if isinstance(error, OSError) and self._doing == _SHAKING_HANDS:
+            return NoAnswerError("broken", "it broke off the TLS handshake; should the URL start with http://?")
         if isinstance(error, (OSError, HTTPException, EOFError)):
             return NoAnswerError("broken", "the connection broke, or what came was no HTTP")
         return NoAnswerError("broken", f"the request failed with {type(error).__name__}")

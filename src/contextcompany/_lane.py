@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from contextcompany._http import Answer
     from contextcompany._item import Item
-    from contextcompany._settings import Endpoint
+    from contextcompany._settings import Endpoint, Signal
 
 __all__ = ["MAX_REQUEST_BYTES", "Lane", "Setback", "Shelf"]
 
@@ -44,8 +44,8 @@ _SNAPSHOTS_HEADER = "TCC-Open-Spans"
 class Shelf(Protocol):
     """What waits for one destination."""
 
-    def take(self, max_bytes: int) -> Sequence[Item]:
-        """The oldest items, all of one signal, at least one if any waits; none is handed out twice."""
+    def take(self, max_bytes: int, signals: Sequence[Signal]) -> Sequence[Item]:
+        """The oldest items, all of one of `signals`, at least one if any waits; none is handed out twice."""
 
     def delivered(self, items: Sequence[Item], rejected: int = 0) -> None:
         """The endpoint has them, but for `rejected` that it took and then threw away."""
@@ -178,10 +178,8 @@ class Lane:
             self.retry_at = inf
         elif verdict.outcome == "refused":
             self._refused(batch, verdict)
-        elif verdict.outcome == "later":
-            self._later(batch, verdict)
         else:
-            self._delay(batch, verdict, is_held=True)
+            self._failed(batch, verdict)
 
     def settle(self) -> None:
         """Say that nothing more can be sent for now: what only this endpoint refuses, if it refuses all, is held."""
@@ -253,24 +251,25 @@ class Lane:
         if batch.stubs:
             self._bury(batch)
         else:
-            self._shelf.delivered(batch.items, self._rejected(answer))
+            self._shelf.delivered(batch.items, self._rejected(answer, len(batch.items)))
         while self._suspects:  # it takes something by now, so maybe these too
             suspect = self._suspects.pop()
             suspect.outgoing, suspect.stubs = suspect.items, 0
             self._batches.append(suspect)
 
-    def _rejected(self, answer: Answer) -> int:
-        """How many items a server took and threw away."""
+    def _rejected(self, answer: Answer, sent: int) -> int:
+        """How many of the items `sent` a server took and threw away; there are some that count other things."""
         if not answer.body:
             return 0
         rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
+        rejected = min(rejected, sent)
         said = self._public(message)[:_MAX_SAID]
         if rejected > 0:
             text = "%s took a request and threw %d of its items away: %s"
             _diagnostics.warn(f"partial_success {self._label}", text, self._label, rejected, said)
         elif said:
             _diagnostics.warn(f"says {self._label}", "%s says: %s", self._label, said)
-        return max(rejected, 0)
+        return rejected
 
     # --- refused ---
 
@@ -321,12 +320,12 @@ class Lane:
 
     # --- failed ---
 
-    def _later(self, batch: _Batch, verdict: Verdict) -> None:
+    def _failed(self, batch: _Batch, verdict: Verdict) -> None:
         if verdict.is_too_large and batch.size >= 2 * _MIN_REQUEST_BYTES:
             self._limit = min(self._limit, batch.size // 2)
         if verdict.may_be_poison and self.keep:
             self._isolate(batch, verdict)
-        self._delay(batch, verdict, is_held=False)
+        self._delay(batch, verdict, is_held=verdict.outcome != "later")
 
     def _isolate(self, batch: _Batch, verdict: Verdict) -> None:
         """Find out whether one item makes the server fail: only while others are accepted, else it is an outage."""

@@ -278,10 +278,10 @@ class Shelf:
         self._settle = settle
         self._open: dict[int, Entry] = {}
 
-    def take(self, max_bytes: int) -> list[Item]:
+    def take(self, max_bytes: int, signals: Sequence[Signal] = SIGNALS) -> list[Item]:
         """The oldest that wait, all of one signal; nothing is handed out twice."""
         for store in self._outbox.stores():
-            for signal in SIGNALS:
+            for signal in signals:
                 taken = self._outbox.take(store, self._destination, signal, max_bytes)
                 if taken:
                     return taken

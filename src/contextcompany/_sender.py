@@ -41,7 +41,7 @@ _GRACE_S = 0.05
 """How long a thread whose connection was cut may take to notice."""
 
 _MAX_IN_HAND = 2 * MAX_REQUEST_BYTES
-"""No more is taken from the shelf while so many bytes are in hand; one signal may wait while the other goes on."""
+"""No more of a signal is taken from the shelf while so many bytes of it are in hand; the other goes on."""
 
 _UNTRACED = (_SUPPRESS_INSTRUMENTATION_KEY, _SUPPRESS_HTTP_INSTRUMENTATION_KEY, "suppress_instrumentation")
 """Keys in the context that keep instrumentations from recording; the last is what older ones look for."""
@@ -310,9 +310,8 @@ class Sender:
             for lane in self._lanes.values():
                 if lane.is_due():
                     return lane
-            if sum([lane.size for lane in self._lanes.values()]) >= _MAX_IN_HAND:
-                return None
-            items = self._shelf.take(MAX_REQUEST_BYTES)
+            signals = [signal for signal, lane in self._lanes.items() if lane.size < _MAX_IN_HAND]
+            items = self._shelf.take(MAX_REQUEST_BYTES, signals)
             if not items:
                 return None
             self._lanes[items[0].signal].add(items)

@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
     """Seconds that the server asked for."""
     is_too_large: bool = False
     may_be_poison: bool = False
-    """It may be one item that the server fails at, rather than the server that fails."""
+    """It may be one item that the server fails at, or a firewall before it, rather than the server that fails."""
     is_answer: bool = True
     is_absent: bool = False
     """Nothing listens there."""
@@ -58,7 +58,8 @@ def judge(answer: Answer) -> Verdict:
     status = answer.status
     if 200 <= status < 300:
         if _is_page(answer):
-            return Verdict("held", f"{status} with a web page", "a login page or another server answers; check the URL")
+            advice = "a login page or another server answers; check the URL"
+            return Verdict("held", f"{status} with a web page", advice, may_be_poison=True)
         return Verdict("taken")
     reason = _reason(answer)
     if status in _LATER or status >= 500:
@@ -69,7 +70,7 @@ def judge(answer: Answer) -> Verdict:
         return Verdict("not compressed", reason, _ADVICE[415])
     if 300 <= status < 400:
         return Verdict("held", reason, _redirected(answer))
-    return Verdict("held", reason, _ADVICE.get(status, _CHECK_URL))
+    return Verdict("held", reason, _ADVICE.get(status, _CHECK_URL), may_be_poison=status == 403)
 
 
 def failure(error: NoAnswerError) -> Verdict:
@@ -92,8 +93,10 @@ def failure(error: NoAnswerError) -> Verdict:
 
 
 def _is_page(answer: Answer) -> bool:
+    """Whether people are meant to see it. Without markup, HTML is what frameworks call an answer that has no type."""
     kind = answer.headers.get_content_type() if "content-type" in answer.headers else ""
-    return kind == "text/html" or answer.body[:64].lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    start = answer.body[:512].lstrip().lower()
+    return (kind == "text/html" and b"<" in start) or start.startswith((b"<!doctype html", b"<html"))
 
 
 def _reason(answer: Answer) -> str:

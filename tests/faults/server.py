@@ -20,6 +20,7 @@ __all__ = [
     "Exchange",
     "FaultServer",
     "Mode",
+    "accepts",
     "answer",
     "black_hole",
     "closes",
@@ -219,6 +220,17 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Mode:
 
     def mode(x: Exchange) -> None:
         x.read_body()
+        x.reply(status, body, **headers)
+
+    return mode
+
+
+def accepts(status: int, body: bytes = b"", **headers: str) -> Mode:
+    """Take it and answer with this."""
+
+    def mode(x: Exchange) -> None:
+        x.read_body()
+        x.accept()
         x.reply(status, body, **headers)
 
     return mode

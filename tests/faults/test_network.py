@@ -1,5 +1,6 @@
 """What servers and networks do to what is sent: nothing is lost, and nothing is held up for longer than it must be."""
 
+import errno
 import gc
 import logging
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from contextcompany import _diagnostics
 from contextcompany._encoding import encode_span, envelope
 from contextcompany._item import Item
 from contextcompany._sender import Sender
-from contextcompany._settings import Endpoint
+from contextcompany._settings import Endpoint, Signal
 from server import FaultServer
 
 KEY = "Bearer tcc_secret_0123456789"
@@ -44,12 +45,13 @@ def spans(count: int, size: int = 100) -> list[Item]:
     return items
 
 
-def events(count: int) -> list[Item]:
+def events(count: int, size: int = 0) -> list[Item]:
     """Events as they lie in the outbox, encoded by the official classes; their names are their ids."""
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ScopeLogs
 
     names = [f"event {i} {time.monotonic_ns()}" for i in range(count)]
-    bodies = [ScopeLogs(log_records=[LogRecord(event_name=name)]).SerializeToString() for name in names]
+    records = [LogRecord(event_name=name, severity_text="x" * size) for name in names]
+    bodies = [ScopeLogs(log_records=[record]).SerializeToString() for record in records]
     return [Item(name, "logs", b"", b"", body) for name, body in zip(names, bodies, strict=True)]
 
 
@@ -72,16 +74,16 @@ class MemoryShelf:
             self.put_in += [item.key for item in items]
             self.waiting += items
 
-    def take(self, max_bytes: int) -> list[Item]:
+    def take(self, max_bytes: int, signals: Sequence[Signal]) -> list[Item]:
         with self._lock:
             taken: list[Item] = []
             size = 0
-            for item in self.waiting:
+            for item in [item for item in self.waiting if item.signal in signals]:
                 size += len(item.body)
                 if taken and (size > max_bytes or item.signal != taken[0].signal):
                     break
                 taken.append(item)
-            del self.waiting[: len(taken)]
+            self.waiting = [item for item in self.waiting if item not in taken]
             self.taken |= {item.key: item for item in taken}
             return taken
 
@@ -256,6 +258,40 @@ def test_a_name_that_is_not_resolved_is_asked_for_again(bench, server, monkeypat
     assert made.shelf.left == 0
 
 
+def test_an_address_of_a_kind_that_this_machine_lacks_is_skipped(bench, server, monkeypatch):
+    """N1: `localhost` is ::1 in the list of hosts also where the kernel knows no IPv6."""
+    real = socket.getaddrinfo
+
+    def resolve(*where: Any, **options: Any) -> Any:
+        lacking = (12345, socket.SOCK_STREAM, 0, "", ("::1", server.port, 0, 0))
+        return [lacking, *real("127.0.0.1", *where[1:], **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    made = bench(f"http://localhost:{server.port}/v1/traces")
+    made.put(spans(3))
+
+    made.until_empty()
+
+    made.check(server)
+
+
+def test_no_way_to_the_host_is_told_from_a_bad_answer(bench, monkeypatch):
+    """N1: a laptop without a network, an address of a network that is not connected."""
+
+    def unreachable(*_: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(socket.socket, "connect", unreachable)
+    made = bench("http://192.0.2.1/v1/traces")
+    made.put(spans(3))
+    made.flush()
+
+    assert (made.sender.status.state, made.sender.status.error) == (
+        "waiting to retry",
+        "it cannot be reached (network is unreachable)",
+    )
+
+
 # --- N3: no end ------------------------------------------------------------------------------------------------------
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -420,6 +456,26 @@ def test_a_connection_is_used_again(bench, server):
 
     made.check(server)
     assert {exchange.connection for exchange in server.seen} == {1}
+
+
+def test_hints_before_the_answer_are_passed_over(bench, server):
+    """https://www.rfc-editor.org/rfc/rfc9110#section-15.2: a client must be able to take any number of them."""
+
+    def hints(x: faults.Exchange) -> None:
+        x.read_body()
+        x.accept()
+        x.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n")
+        x.sock.sendall(b"HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n")
+        x.reply(200)
+
+    server.always = hints
+    made = bench(server.url)
+    for _ in range(2):
+        made.put(spans(3))
+        made.until_empty()
+
+    made.check(server)
+    assert (len(server.seen), server.connections) == (2, 1)
 
 
 def test_an_answer_without_end_is_cut(bench, server):
@@ -671,6 +727,19 @@ def test_http_to_a_tls_server_is_held(bench):
     assert "https://" in str(made.sender.status.error)
 
 
+@pytest.mark.parametrize(("status", "body"), [(200, b""), (200, b"ok"), (202, b"{}"), (204, b"")])
+def test_an_answer_without_markup_is_no_web_page(bench, server, status, body):
+    """N7: Flask, PHP and others call what has no type of its own HTML."""
+    server.always = faults.accepts(status, body, content_type="text/html; charset=utf-8")
+    made = bench(server.url)
+    made.put(spans(3))
+
+    made.until_empty()
+
+    made.check(server)
+    assert len(server.seen) == 1
+
+
 # --- N8: not these ---------------------------------------------------------------------------------------------------
 
 
@@ -771,6 +840,42 @@ def test_events_that_are_not_taken_let_spans_pass(bench, server):
     made.check(server)
 
 
+def test_many_events_that_are_not_taken_let_spans_pass(bench, server):
+    """However many there are: they wait on the shelf, and spans are sent."""
+
+    def no_logs(x: faults.Exchange) -> None:
+        (faults.answer(404) if "/logs" in x.line else faults.ok)(x)
+
+    server.always = no_logs
+    made = bench(server.url)
+    made.put(events(4, size=3_000_000))
+    made.until(lambda: made.sender.status.state == "held")
+    made.put(spans(10))
+
+    made.until(lambda: len(made.shelf.done) == 10)
+    server.always = faults.ok
+    made.until_empty()
+    made.check(server)
+
+
+def test_many_spans_that_are_not_taken_let_events_pass(bench, server):
+    """Feedback may go to another place, which takes it meanwhile."""
+
+    def no_traces(x: faults.Exchange) -> None:
+        (faults.answer(404) if "/traces" in x.line else faults.ok)(x)
+
+    server.always = no_traces
+    made = bench(server.url)
+    made.put(spans(4, size=3_000_000))
+    made.until(lambda: made.sender.status.state == "held")
+    made.put(events(10))
+
+    made.until(lambda: len(made.shelf.done) == 10)
+    server.always = faults.ok
+    made.until_empty()
+    made.check(server)
+
+
 def test_one_that_a_server_fails_at_does_not_hold_up_the_others(bench, server):
     """A 500 for one span is that span's fault as soon as others are taken."""
     items = spans(64)
@@ -788,6 +893,44 @@ def test_one_that_a_server_fails_at_does_not_hold_up_the_others(bench, server):
     made.check(server)
     assert list(made.shelf.dead_letters) == [bad]
     assert bad in server.kept
+
+
+@pytest.mark.parametrize("status", [403, 200])
+def test_one_that_a_firewall_refuses_does_not_hold_up_the_others(bench, server, status):
+    """N7: one before the endpoint dislikes what a prompt says; some put a web page with 200 in the answer's place."""
+    items = spans(64)
+
+    def firewall(x: faults.Exchange) -> None:
+        x.read_body()
+        if items[20].body in x.body:
+            x.reply(status, b"<html>Rejected</html>", content_type="text/html")
+        else:
+            x.accept()
+            x.reply(200)
+
+    server.always = firewall
+    made = bench(server.url)
+    made.put(items)
+    made.until_empty()
+
+    made.check(server)
+    assert list(made.shelf.dead_letters) == [items[20].key]
+
+
+def test_a_key_that_is_no_longer_taken_costs_nothing(bench, server):
+    """N7: 403 to everything is not the fault of what is sent, though other things were taken before."""
+    made = bench(server.url)
+    made.put(spans(3))
+    made.until_empty()
+    server.always = faults.answer(403)
+    for _ in range(30):
+        made.put(spans(2))
+        made.flush()
+
+    assert (made.shelf.dead_letters, made.shelf.left, made.sender.status.state) == ({}, 60, "held")
+    server.always = faults.ok
+    made.until_empty()
+    made.check(server)
 
 
 def test_in_an_outage_nothing_is_dead(bench, server):
@@ -896,6 +1039,18 @@ def test_what_was_taken_and_thrown_away_is_counted_and_not_sent_again(bench, ser
     assert (made.shelf.rejected, len(server.seen)) == (3, 1)
     assert "threw 3 of its items away: three were too old" in caplog.text
     assert "x" * 201 not in caplog.text
+
+
+def test_no_more_can_be_thrown_away_than_was_sent(bench, server, caplog):
+    """N10: some count other things than spans, such as attributes."""
+    server.script = [faults.partial(1000, "too many attributes")]
+    made = bench(server.url)
+    made.put(spans(10))
+
+    made.until_empty()
+
+    assert made.shelf.rejected == 10
+    assert "threw 10 of its items away: too many attributes" in caplog.text
 
 
 def test_what_a_server_remarks_is_only_said(bench, server, caplog):
@@ -1308,10 +1463,10 @@ def test_bugs_of_ours_do_not_end_it(bench, server, monkeypatch):
     made = bench(server.url)
     broken = [MemoryError(), KeyError("x"), ValueError()]
 
-    def take(max_bytes: int) -> list[Item]:
+    def take(max_bytes: int, signals: Sequence[Signal]) -> list[Item]:
         if broken:
             raise broken.pop()
-        return MemoryShelf.take(made.shelf, max_bytes)
+        return MemoryShelf.take(made.shelf, max_bytes, signals)
 
     def request(items: Any) -> bytes:
         if failures:
