@@ -218,6 +218,24 @@ def test_one_open_run_alone_gives_way_too(make_outbox):
     assert _diagnostics.counts() == {"evicted": 40 - len(left)}
 
 
+def test_what_is_being_sent_does_not_give_way(make_outbox):
+    """It arrives, so it must not be counted as deleted."""
+    outbox = make_outbox(max_size=10_000)
+    outbox.keep([entry(number, size=900) for number in range(5)])
+    shelf = shelf_of(outbox)
+    in_hand = shelf.take(MIB)
+    for number in range(5, 30):
+        outbox.keep([entry(number, size=900)])
+    shelf.delivered(in_hand)
+
+    left = everything(outbox)
+
+    assert numbers(in_hand) == [0, 1, 2, 3, 4]
+    assert left == list(range(left[0], 30))
+    assert _diagnostics.counts() == {"evicted": 25 - len(left)}
+    assert outbox.waiting() == 0
+
+
 def test_the_disk_gets_its_room_back(make_outbox, directory):
     """After a backlog, the file is small again."""
     outbox = make_outbox()

@@ -62,6 +62,8 @@ _MAX_PARAMETERS = 500
 _SIZES = f"(SELECT id, destination, signal, trace, length(body) + {ROW_OVERHEAD} AS size FROM item LIMIT -1)"  # noqa: S608
 """What each item takes. Without a limit, SQLite would sort the bodies themselves, to measure them in their groups."""
 
+_IN_HAND = "(SELECT value FROM json_each(?))"
+
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
@@ -99,6 +101,7 @@ class DiskStore:
         self._size = 0
         self._cached_size = 0
         self._undeleted: list[tuple[int, int]] = []
+        self._in_hand: set[int] = set()
         self._open: set[int] = set()
         self._unclosed: set[int] = set()
         """Spans that ended when the disk failed, and are still in the table of what is open."""
@@ -204,6 +207,7 @@ class DiskStore:
                 self._refill(line, destination, signal, max_bytes)
             taken = line.take(max_bytes)
             self._cached_size -= sum([len(item.body) for item in taken])
+            self._in_hand.update([item.key.id for item in taken])
             return taken
 
     def delete(self, items: Sequence[Item]) -> None:
@@ -214,21 +218,12 @@ class DiskStore:
             for item in items:
                 self._lines[item.key.destination, item.signal].waiting -= 1
                 self._size -= row_size(item)
-            deleted = len(items)
-            try:
-                with self._transaction():
-                    deleted = sum([self._delete(*each) for each in ranges])
-                    for each in self._undeleted:
-                        self._delete(*each)
+            self._in_hand.difference_update(ids)
+            self._undeleted += ranges
+            with suppress(sqlite3.Error), self._transaction():
+                for each in self._undeleted:
+                    self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", each)
                 self._undeleted = []
-            except sqlite3.Error:
-                self._undeleted += ranges
-            if deleted < len(items):  # some had to make room meanwhile, and were counted then
-                _diagnostics.count("evicted", deleted - len(items))
-                self._recount()
-
-    def _delete(self, first: int, last: int) -> int:
-        return self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, last)).rowcount
 
     def waiting(self, destination: str | None = None) -> int:
         """How many items wait: for one destination, or in all."""
@@ -371,9 +366,11 @@ class DiskStore:
     def _evict(self, needed: int) -> None:
         """Make room: the oldest traces first, those of runs that are still open last."""
         goal = needed + self._max_size // 16
+        in_hand = str(sorted(self._in_hand))  # what is being sent is not deleted
         traces = self._connection.execute(
             f"SELECT trace, sum(size) FROM {_SIZES} WHERE trace NOT IN (SELECT trace FROM open) "  # noqa: S608 - a constant
-            "GROUP BY trace ORDER BY min(id)"
+            f"AND trace NOT IN (SELECT trace FROM item WHERE id IN {_IN_HAND}) GROUP BY trace ORDER BY min(id)",
+            (in_hand,),
         )
         victims = list(_until(goal, traces))
         freed = sum(size for _, size in victims)
@@ -385,9 +382,11 @@ class DiskStore:
                 delete = f"DELETE FROM item WHERE trace IN ({','.join('?' * len(some))})"  # noqa: S608 - parameters
                 evicted += self._connection.execute(delete, some).rowcount
             if freed < goal:
-                rows = self._connection.execute(f"SELECT id, size FROM {_SIZES} ORDER BY id")  # noqa: S608 - a constant
+                rest = f"FROM {_SIZES} WHERE id NOT IN {_IN_HAND}"
+                rows = self._connection.execute(f"SELECT id, size {rest} ORDER BY id", (in_hand,))
                 last = max((row_id for row_id, _ in _until(goal - freed, rows)), default=0)
-                evicted += self._connection.execute("DELETE FROM item WHERE id <= ?", (last,)).rowcount
+                delete = f"DELETE FROM item WHERE id <= ? AND id NOT IN {_IN_HAND}"  # noqa: S608 - a constant
+                evicted += self._connection.execute(delete, (last, in_hand)).rowcount
         self._recount()
         _diagnostics.count("evicted", evicted)
         _diagnostics.warn(
