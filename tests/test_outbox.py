@@ -407,3 +407,52 @@ def test_a_file_that_is_being_made_is_not_taken(make_outbox, directory, monkeypa
     assert stolen
     assert any(name.endswith(SUFFIX) and name not in stolen for name in files(directory))
     assert everything(outbox) == [1]
+
+
+def test_what_was_in_hand_when_the_file_was_damaged_is_not_counted_as_lost(make_outbox):
+    """What was taken before can still be delivered; only what was in the file alone is lost."""
+    outbox = make_outbox()
+    counts = Counter()
+    shelf = shelf_of(outbox, counts=counts)
+    outbox.keep([entry(1), entry(2), entry(3)])
+    taken = shelf.take(1)
+    outbox._own.quarantine()
+
+    assert outbox.waiting() == 3
+    assert "corrupt" not in _diagnostics.counts()
+
+    shelf.delivered(taken)
+    assert outbox.waiting() == 2
+    assert everything(outbox) == [2, 3]
+    assert outbox.waiting() == 0
+    assert counts["delivered"] == 1
+
+
+def test_what_is_opened_again_at_once_is_kept(make_outbox):
+    """A run that is suspended and resumed in one moment is still open: its snapshot stays."""
+    first = make_outbox()
+    first.keep([], [entry(1)])
+    first.keep([], [entry(1)], closed=[1])
+    first.close()
+
+    second = make_outbox()
+    second.adopt({"a"})
+    assert everything(second) == [1]
+
+
+def test_what_is_open_stays_open_when_the_outbox_changes(make_outbox, directory):
+    """Until it ends, whatever becomes of the file that knows of it; nobody reports the death of a living process."""
+    outbox = make_outbox()
+    outbox.keep([], [entry(1), entry(2)])
+    outbox.become(Outbox(directory, 32 * MIB))
+    outbox.keep([entry(1)], closed=[1])
+    outbox.tidy({"a"})
+    assert outbox.adopt({"a"}) == set()
+    assert make_outbox().adopt({"a"}) == set()
+    assert everything(outbox) == [1]
+
+    outbox.keep([entry(2)], closed=[2])
+    outbox.tidy({"a"})
+    assert everything(outbox) == [2]
+    outbox.close()
+    assert files(directory) == []

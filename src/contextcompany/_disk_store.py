@@ -22,6 +22,7 @@ except ImportError:  # pragma: no cover - a Python that was built without it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from contextcompany._settings import Signal
@@ -177,11 +178,11 @@ class DiskStore:
                     for index, entry in enumerate(entries)
                 ]
                 _insert(self._connection, "INSERT INTO item VALUES", rows)
-                opened = [(entry.span, *self._columns(entry), now, entry.body) for entry in snapshots]
-                _insert(self._connection, "INSERT OR REPLACE INTO open VALUES", opened)
-                if self._unclosed:
+                if self._unclosed:  # before it is opened again, as when a run is suspended and resumed at once
                     gone = [(span,) for span in self._unclosed]
                     self._connection.executemany("DELETE FROM open WHERE span = ?", gone)
+                opened = [(entry.span, *self._columns(entry), now, entry.body) for entry in snapshots]
+                _insert(self._connection, "INSERT OR REPLACE INTO open VALUES", opened)
             self._unclosed.clear()
             self._open.update([entry.span for entry in snapshots])
             self._size += size
@@ -212,7 +213,7 @@ class DiskStore:
         ranges = [(ids[0], ids[-1])] if ids[-1] - ids[0] == len(ids) - 1 else [(each, each) for each in ids]
         with self._lock:
             for item in items:
-                self._lines[item.key.destination, item.signal].waiting -= 1
+                self._lines[item.key.destination, item.signal].settle()
                 self._size -= row_size(item)
             deleted = len(items)
             try:
@@ -239,6 +240,18 @@ class DiskStore:
         """What it holds something for."""
         with self._lock:
             return {to for (to, _), line in self._lines.items() if line.waiting}
+
+    def close_opened(self, spans: Sequence[int]) -> None:
+        """What ended needs no snapshot here any more; it was kept elsewhere. If the disk fails, `close` tries again."""
+        with self._lock:
+            known = self._open.intersection(spans)
+            if known:
+                with suppress(sqlite3.Error):
+                    self.put([], [], list(known))
+
+    def is_done(self, known: AbstractSet[str]) -> bool:
+        """Whether nothing is left in it for `known` destinations, and nothing is open that would look abandoned."""
+        return not self.destinations() & known and not (self._open and self.is_there())
 
     def is_there(self) -> bool:
         """Whether the file still has its name; without, what is written to it ends with the process."""
@@ -276,9 +289,10 @@ class DiskStore:
             lost = 0
             for line in self._lines.values():
                 line.spilled = False
-                lost += line.waiting - len(line.cached)
-                line.waiting = len(line.cached)
-            if lost:
+                left = len(line.cached) + line.in_hand
+                lost += line.waiting - left
+                line.waiting = left
+            if lost > 0:
                 _diagnostics.count("corrupt", lost)
 
     def leak(self) -> None:

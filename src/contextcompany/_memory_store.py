@@ -10,6 +10,7 @@ from contextcompany._item import Entry, Item, Line, item_of, row_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from contextcompany._settings import Signal
 
@@ -50,7 +51,7 @@ class MemoryStore:
     def delete(self, items: Sequence[Item]) -> None:
         with self._lock:
             for item in items:
-                self._lines[item.key.destination, item.signal].waiting -= 1
+                self._lines[item.key.destination, item.signal].settle()
                 self._size -= row_size(item)
 
     def waiting(self, destination: str | None = None) -> int:
@@ -60,6 +61,13 @@ class MemoryStore:
     def destinations(self) -> set[str]:
         with self._lock:
             return {to for (to, _), line in self._lines.items() if line.waiting}
+
+    def close_opened(self, spans: Sequence[int]) -> None:
+        """Nothing is kept of what is open."""
+
+    def is_done(self, known: AbstractSet[str]) -> bool:
+        """Whether nothing is left in it for `known` destinations."""
+        return not self.destinations() & known
 
     def close(self) -> None:
         """What is left is lost, and counted."""

@@ -69,19 +69,24 @@ class Outbox:
     def keep(self, entries: Sequence[Entry], snapshots: Sequence[Entry] = (), closed: Sequence[int] = ()) -> None:
         """Keep what has ended, and what is open as it is now; on disk if that is possible, in memory if not."""
         with self._lock:
-            store = self._writable()
-            if store is not None:
-                try:
-                    store.put(entries, snapshots, closed)
-                except sqlite3.DatabaseError as error:
-                    self._disk_failed(store, error)
-                else:
-                    return
-            elif self._own is not None:
-                self._own.close_later(closed)
-            if self._memory is None:
-                self._memory = MemoryStore()
-            self._memory.put(entries, snapshots, closed)
+            self._keep(entries, snapshots, closed)
+            for store in self._others:  # ours from before something changed
+                store.close_opened(closed)
+
+    def _keep(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None:
+        store = self._writable()
+        if store is not None:
+            try:
+                store.put(entries, snapshots, closed)
+            except sqlite3.DatabaseError as error:
+                self._disk_failed(store, error)
+            else:
+                return
+        elif self._own is not None:
+            self._own.close_later(closed)
+        if self._memory is None:
+            self._memory = MemoryStore()
+        self._memory.put(entries, snapshots, closed)
 
     def take(self, store: Store, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
         """The oldest that wait in a store; nothing when its file cannot be read."""
@@ -147,7 +152,7 @@ class Outbox:
         """Let go of files that are done with, and give room back."""
         with self._adopting:
             with self._lock:
-                done = [store for store in self._others if not store.destinations() & known]
+                done = [store for store in self._others if store.is_done(known)]
                 self._others = [store for store in self._others if store not in done]
                 own = self._own
             for store in done:
