@@ -234,7 +234,10 @@ class DiskStore:
     def waiting(self, destination: str | None = None) -> int:
         """How many items wait: for one destination, or in all."""
         with self._lock:
-            return sum(line.waiting for (to, _), line in self._lines.items() if destination in (None, to))
+            if destination is None:
+                return sum([line.waiting for line in self._lines.values()])
+            lines = [self._lines.get((destination, signal)) for signal in SIGNALS]
+            return sum([line.waiting for line in lines if line is not None])
 
     def destinations(self) -> set[str]:
         """What it holds something for."""
@@ -278,7 +281,8 @@ class DiskStore:
                 # new file of this name makes it, and a journal of its own, as soon as the name is free.
                 _unlink_journal(self.path)
                 _unlink(self.path)
-            self._connection.close()
+            with suppress(sqlite3.Error):
+                self._connection.close()
 
     def quarantine(self) -> None:
         """Put a damaged file aside. What is in memory too can still be taken."""
@@ -374,13 +378,13 @@ class DiskStore:
         for row_id, head, scope, body in rows:
             line.last = row_id
             line.cached.append(Item(Key(self, row_id, destination), signal, head, scope, body))
+            self._cached_size += len(body)
             size += len(body)
             if size > max_bytes:
                 break
         else:
             line.spilled = False
         rows.close()
-        self._cached_size += size
 
     def _evict(self, needed: int) -> None:
         """Make room: the oldest traces first, those of runs that are still open last."""

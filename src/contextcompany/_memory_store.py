@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from contextcompany import _diagnostics
-from contextcompany._item import Entry, Item, Line, item_of, row_size
+from contextcompany._item import SIGNALS, Entry, Item, Line, item_of, row_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,10 @@ class MemoryStore:
 
     def waiting(self, destination: str | None = None) -> int:
         with self._lock:
-            return sum(line.waiting for (to, _), line in self._lines.items() if destination in (None, to))
+            if destination is None:
+                return sum([line.waiting for line in self._lines.values()])
+            lines = [self._lines.get((destination, signal)) for signal in SIGNALS]
+            return sum([line.waiting for line in lines if line is not None])
 
     def destinations(self) -> set[str]:
         with self._lock:
