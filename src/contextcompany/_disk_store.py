@@ -63,6 +63,8 @@ _MAX_PARAMETERS = 500
 _SIZES = f"(SELECT id, destination, signal, trace, length(body) + {ROW_OVERHEAD} AS size FROM item LIMIT -1)"  # noqa: S608
 """What each item takes. Without a limit, SQLite would sort the bodies themselves, to measure them in their groups."""
 
+_NEXT_ID = "SELECT coalesce(max(id), 0) + 1 FROM item"
+
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {_VERSION};
@@ -103,6 +105,8 @@ class DiskStore:
         self._open: set[int] = set()
         self._unclosed: set[int] = set()
         """Spans that ended when the disk failed, and are still in the table of what is open."""
+        self._is_unsure = False
+        """Whether the table may hold something else than what is known of it: writing was interrupted, as by Ctrl-C."""
 
     @classmethod
     def create(cls, directory: Path, max_size: int, *, fsync: bool = False) -> DiskStore:
@@ -147,7 +151,7 @@ class DiskStore:
             connection.execute("BEGIN IMMEDIATE")
             _check_version(connection)
             store = cls(path, connection, max_size, inode)
-            store._next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM item").fetchone()[0]
+            store._next_id = connection.execute(_NEXT_ID).fetchone()[0]
             connection.execute(
                 "INSERT INTO item (destination, signal, envelope, trace, at, body) "
                 "SELECT destination, signal, envelope, trace, at, body FROM open"
@@ -169,9 +173,11 @@ class DiskStore:
         size = sum(map(row_size, entries))
         with self._lock:
             self.close_later(closed)
+            self._make_sure()
             if self._size + size > self._max_size:
                 self._evict(self._size + size - self._max_size)
             now = int(time.time())
+            self._is_unsure = True
             with self._transaction():
                 rows = [
                     (self._next_id + index, *self._columns(entry), now, entry.body)
@@ -189,6 +195,7 @@ class DiskStore:
             for entry in entries:
                 self._remember(self._next_id, entry)
                 self._next_id += 1
+            self._is_unsure = False
 
     def close_later(self, spans: Sequence[int]) -> None:
         """Note what is open no more, while the disk fails."""
@@ -270,13 +277,15 @@ class DiskStore:
     def close(self) -> None:
         """Let go of the file; an empty one is deleted."""
         with self._lock:
+            with suppress(sqlite3.Error):
+                self._make_sure()
             left = self.waiting()
             if left and not self.is_there():  # its directory was deleted, and it goes with the process
                 _diagnostics.count("not_sent", left)
             if self._unclosed:
                 with suppress(sqlite3.Error):
                     self.put([], [], [])
-            if not left and not self._open and self.is_there():
+            if not left and not self._open and not self._is_unsure and self.is_there():
                 # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
                 # new file of this name makes it, and a journal of its own, as soon as the name is free.
                 _unlink_journal(self.path)
@@ -312,16 +321,27 @@ class DiskStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            self._is_unsure = not isinstance(error, sqlite3.Error)
             self._destinations.clear()
             self._envelopes.clear()
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _make_sure(self) -> None:
+        """Look what is there after an interruption."""
+        if not self._is_unsure:
+            return
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._next_id = self._connection.execute(_NEXT_ID).fetchone()[0]
+        self._recount()
+        self._is_unsure = False
 
     def _columns(self, entry: Entry) -> tuple[int, int, int, int]:
         return (
@@ -363,9 +383,9 @@ class DiskStore:
         if self._cached_size + len(entry.body) > _MAX_CACHED:
             line.spilled = True
             return
-        line.last = row_id
         self._cached_size += len(entry.body)
         line.cached.append(item_of(self, row_id, entry))
+        line.last = row_id
 
     def _refill(self, line: Line, destination: str, signal: Signal, max_bytes: int) -> None:
         rows = self._connection.execute(

@@ -93,7 +93,9 @@ class Line:
             if taken and size > max_bytes:
                 break
             taken.append(self.cached.popleft())
-        self.in_hand += len(taken)
+        if taken:
+            self.in_hand += len(taken)
+            self.last = max(self.last, taken[-1].key.id)
         return taken
 
     def settle(self) -> None:

@@ -330,7 +330,10 @@ class Shelf:
         """What is open and has changed since the last time."""
         taken = []
         while self._open:
-            entry = self._open.popitem()[1]
+            try:
+                entry = self._open.popitem()[1]
+            except KeyError:  # the last one was hidden by the thread that writes
+                break
             taken.append(Item(None, entry.signal, entry.head, entry.scope, entry.body))
         return taken
 
