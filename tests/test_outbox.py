@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from contextcompany import _diagnostics, _disk_store
+from contextcompany import _dead_letters, _diagnostics, _disk_store, _outbox
 from contextcompany._disk_store import SUFFIX, DiskStore, InUseError
 from contextcompany._item import Entry
 from contextcompany._memory_store import MemoryStore
@@ -425,3 +425,111 @@ def test_a_file_that_is_being_made_is_not_taken(make_outbox, directory, monkeypa
     assert stolen
     assert any(name.endswith(SUFFIX) and name not in stolen for name in files(directory))
     assert everything(outbox) == [1]
+
+
+def test_what_was_in_hand_when_the_file_was_damaged_is_not_counted_as_lost(make_outbox):
+    """What was taken before can still be delivered; only what was in the file alone is lost."""
+    outbox = make_outbox()
+    counts = Counter()
+    shelf = shelf_of(outbox, counts=counts)
+    outbox.keep([entry(1), entry(2), entry(3)])
+    taken = shelf.take(1)
+    outbox._own.quarantine()
+
+    assert outbox.waiting() == 3
+    assert "corrupt" not in _diagnostics.counts()
+
+    shelf.delivered(taken)
+    assert outbox.waiting() == 2
+    assert everything(outbox) == [2, 3]
+    assert outbox.waiting() == 0
+    assert counts["delivered"] == 1
+
+
+def test_what_is_opened_again_at_once_is_kept(make_outbox):
+    """A run that is suspended and resumed in one moment is still open: its snapshot stays."""
+    first = make_outbox()
+    first.keep([], [entry(1)])
+    first.keep([], [entry(1)], closed=[1])
+    first.close()
+
+    second = make_outbox()
+    second.adopt({"a"})
+    assert everything(second) == [1]
+
+
+def test_what_is_open_stays_open_when_the_outbox_changes(make_outbox, directory):
+    """Until it ends, whatever becomes of the file that knows of it; nobody reports the death of a living process."""
+    outbox = make_outbox()
+    outbox.keep([], [entry(1), entry(2)])
+    outbox.become(Outbox(directory, 32 * MIB))
+    outbox.keep([entry(1)], closed=[1])
+    outbox.tidy({"a"})
+    assert outbox.adopt({"a"}) == set()
+    assert make_outbox().adopt({"a"}) == set()
+    assert everything(outbox) == [1]
+
+    outbox.keep([entry(2)], closed=[2])
+    outbox.tidy({"a"})
+    assert everything(outbox) == [2]
+    outbox.close()
+    assert files(directory) == []
+
+
+def test_what_is_in_memory_is_taken_from_a_damaged_file_at_once(make_outbox, monkeypatch):
+    """Whoever finds the damage gets what is there: nobody may ask again soon."""
+    monkeypatch.setattr(_disk_store, "_MAX_CACHED", 2)
+    outbox = make_outbox()
+    outbox.keep([entry(1), entry(2), entry(3)])
+    shelf = shelf_of(outbox)
+    assert numbers(shelf.take(1)) == [1]
+    outbox._own._connection.execute("DROP TABLE envelope")
+
+    assert numbers(shelf.take(MIB)) == [2]
+    assert _diagnostics.counts()["corrupt"] == 1
+
+
+def test_no_more_is_rejected_than_was_sent(make_outbox):
+    """Whatever a receiver says, what was delivered is no negative number."""
+    outbox = make_outbox()
+    counts = Counter()
+    shelf = shelf_of(outbox, counts=counts)
+    outbox.keep([entry(1)])
+    shelf.delivered(shelf.take(MIB), rejected=10)
+    assert counts == {"delivered": 0, "rejected_partial": 1}
+
+
+def test_files_for_others_are_looked_at_when_the_others_are_known(make_outbox):
+    """Also when as many destinations as before are known, only other ones."""
+    first = make_outbox()
+    first.keep([entry(1, to="b")])
+    first.close()
+
+    second = make_outbox()
+    assert second.adopt({"a"}) == set()
+    assert second.adopt({"b"}) == {"b"}
+    assert everything(second, "b") == [1]
+
+
+@pytest.mark.parametrize("where", ["disk", "memory"])
+def test_a_python_without_sqlite(make_outbox, directory, monkeypatch, where):
+    """Everything works in memory, the end included."""
+    for module in (_outbox, _disk_store, _dead_letters):
+        monkeypatch.setattr(module, "sqlite3", None)
+    monkeypatch.setattr(_outbox, "_can_use_disk", lambda: False)
+    outbox = make_outbox(directory if where == "disk" else None)
+    outbox.prepare()
+    outbox.keep([entry(1)])
+    outbox.tidy({"a"})
+    assert outbox.adopt({"a"}) == set()
+    assert everything(outbox) == [1]
+    outbox.close()
+
+
+@pytest.mark.parametrize("max_size", [1000, 1 << 40])
+def test_memory_has_the_size_that_is_set(make_outbox, max_size):
+    """At most what memory may take at all."""
+    outbox = make_outbox(None, max_size=max_size)
+    for number in range(20):
+        outbox.keep([entry(number, size=100)])
+    assert outbox.waiting() == (6 if max_size == 1000 else 20)

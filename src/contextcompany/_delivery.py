@@ -43,6 +43,9 @@ _MAX_COMMIT_SIZE = 4 * 2**20
 _BREATH_S = 0.002
 """The writer lets other threads have the interpreter after this time; they would have to wait 5 ms to take it."""
 
+_SNAPSHOTS_S = 0.02
+"""For so long snapshots are made in one go, however much is open; what has ended is written before the next ones."""
+
 _PATIENCE_S = 2.0
 """How long a thread waits for its turn to write before it leaves that to the one which is writing."""
 
@@ -152,6 +155,9 @@ class Delivery:
         self._queued_size = 0
         self._draining = threading.RLock()
         self._is_draining = False
+        self._begun: _Ended | _Opened | _Left | None = None
+        self._batch = _Batch()
+        self._opened: dict[int, weakref.ref[_Open]] = {}
         self._outbox = self._new_outbox(plan)
         self._routes: dict[Destination, _Route] = {}
         self._watched: dict[int, _Watched] = {}
@@ -272,6 +278,8 @@ class Delivery:
             or self._queue.qsize() > _MAX_QUEUED
         ):
             self._drain()
+            if not self._queue.empty():  # a finalizer on the thread that writes, or the disk is slow
+                self._ring()
         else:
             self._ring()
         return True
@@ -290,6 +298,9 @@ class Delivery:
             self._writer.start()
         except RuntimeError:  # at exit no thread starts any more, from Python 3.12 on; `shutdown()` writes what is left
             self._writer = None
+        except BaseException:  # Ctrl-C: it may have been started, or not; two do no harm
+            self._writer = None
+            raise
 
     def _write_once(self) -> float | None:
         """What the writer does when it is called, or after a while; seconds until the latter, `None` for never."""
@@ -303,6 +314,8 @@ class Delivery:
         if self._closed:
             return None
         due = min((watched.due for watched in list(self._watched.values())), default=self._look_around_at)
+        if self._opened:  # there were too many for one go, or they could not be described
+            due = now
         return max(min(due, self._look_around_at) - now, 0.01)
 
     _look_around_at = 0.0
@@ -345,35 +358,50 @@ class Delivery:
                 self._drain_queue()
             except Exception:  # noqa: BLE001 - the one place where writing fails towards the user
                 _diagnostics.internal_error("writing what has ended")
+            except BaseException:  # Ctrl-C, on the main thread: somebody else goes on with it
+                self._ring()
+                raise
             finally:
                 self._is_draining = False
         finally:
             self._draining.release()
 
     def _drain_queue(self) -> None:
+        """Ctrl-C may end this between any two steps; what was begun is then done by the next who calls."""
         self._queued_size = 0
         left = self._queue.qsize()
-        opened: dict[int, weakref.ref[_Open]] = {}
-        while True:
-            batch = _Batch(opened)
-            while left > 0 and not batch.is_full:
-                left -= 1
+        is_last = False
+        while not is_last:
+            batch = self._batch
+            while not batch.is_full and (left > 0 or self._begun is not None):
                 try:
-                    queued = self._queue.get_nowait()
+                    if self._begun is None:
+                        left -= 1
+                        self._begun = self._queue.get_nowait()
+                    self._read(batch, self._begun)
                 except queue.Empty:
                     left = 0
-                    break
-                if isinstance(queued, _Ended):
-                    self._add_ended(batch, queued)
-                elif isinstance(queued, _Opened):
-                    batch.opened[queued.span_id] = queued.recording
-                else:
-                    self._close(batch, queued.span_id)
-            if left <= 0:
+                except Exception:  # noqa: BLE001 - what comes with it goes on
+                    self._begun = None
+                    _not_written(1)
+                self._begun = None
+            is_last = left <= 0
+            if is_last:
                 self._add_snapshots(batch)
-            self._commit(batch)
-            if left <= 0:
-                return
+            try:
+                self._commit(batch)
+            except Exception:  # noqa: BLE001 - what comes after it goes on
+                self._batch = _Batch()
+                _not_written(len(batch.entries))
+            self._batch = _Batch()
+
+    def _read(self, batch: _Batch, queued: _Ended | _Opened | _Left) -> None:
+        if isinstance(queued, _Ended):
+            self._add_ended(batch, queued)
+        elif isinstance(queued, _Opened):
+            self._opened[queued.span_id] = queued.recording
+        else:
+            self._close(batch, queued.span_id)
 
     def _add_ended(self, batch: _Batch, ended: _Ended) -> None:
         route = self._route(ended.destination or self.default)
@@ -385,20 +413,28 @@ class Delivery:
             batch.add(entry, route)
 
     def _close(self, batch: _Batch, span_id: int) -> None:
-        batch.opened.pop(span_id, None)
+        self._opened.pop(span_id, None)
         watched = self._watched.pop(span_id, None)
         if watched is not None:
-            batch.closed[span_id] = watched.route
+            batch.closed.append(_signed(span_id))
+            watched.route.shelf.hide(span_id)  # before its end can be sent: nothing older comes after it
 
     def _add_snapshots(self, batch: _Batch) -> None:
         """How things are that were opened since the last time, and those that have been open for long."""
         now = time.monotonic()
+        until = now + _SNAPSHOTS_S
         due = [(span_id, each.recording, True) for span_id, each in self._watched.items() if each.due <= now]
-        for span_id, recording, whole in (*due, *((*opened, False) for opened in batch.opened.items())):
+        opened = [(span_id, recording, False) for span_id, recording in self._opened.items()]
+        for span_id, recording, whole in (*opened, *due):
+            if time.monotonic() > until:
+                return
+            batch.breathe()
             try:
                 self._add_snapshot(batch, span_id, recording, whole=whole)
-            except Exception:  # noqa: BLE001, PERF203 - another thread may be changing what is described here
+            except Exception:  # noqa: BLE001 - another thread may be changing what is described here
                 _diagnostics.LOGGER.debug("What is open could not be described just now.", exc_info=True)
+            else:
+                self._opened.pop(span_id, None)
 
     def _add_snapshot(self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], *, whole: bool) -> None:
         if whole:
@@ -419,11 +455,8 @@ class Delivery:
                 batch.routes[route.fingerprint] = route
 
     def _commit(self, batch: _Batch) -> None:
-        closed = list(batch.closed)
-        if batch.entries or batch.snapshots or closed:
-            self._outbox.keep(batch.entries, batch.snapshots, [_signed(span_id) for span_id in closed])
-        for span_id, route in batch.closed.items():
-            route.shelf.hide(span_id)
+        if batch.entries or batch.snapshots or batch.closed:
+            self._outbox.keep(batch.entries, batch.snapshots, batch.closed)
         for route in batch.routes.values():
             route.sender.wake()
 
@@ -511,11 +544,10 @@ def _look_around(owner: weakref.ref[Delivery]) -> None:
 class _Batch:
     """What goes into one transaction."""
 
-    def __init__(self, opened: dict[int, weakref.ref[_Open]]) -> None:
+    def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.snapshots: list[Entry] = []
-        self.closed: dict[int, _Route] = {}
-        self.opened = opened  # is seen as it is when all that is queued has been read
+        self.closed: list[int] = []
         self.routes: dict[str, _Route] = {}
         self._size = 0
         self._breath_at = time.perf_counter() + _BREATH_S
@@ -524,6 +556,10 @@ class _Batch:
         self.entries.append(entry)
         self.routes[route.fingerprint] = route
         self._size += len(entry.body)
+        self.breathe()
+
+    def breathe(self) -> None:
+        """Let other threads have the interpreter, if they waited for a while."""
         if time.perf_counter() > self._breath_at:
             time.sleep(0)
             self._breath_at = time.perf_counter() + _BREATH_S
@@ -531,6 +567,12 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         return self._size > _MAX_COMMIT_SIZE or len(self.entries) >= _MAX_ROWS
+
+
+def _not_written(quantity: int) -> None:
+    """Count what is lost by an error of ours, which is being handled."""
+    _diagnostics.count("not_written", quantity)
+    _diagnostics.internal_error("writing what has ended")
 
 
 def _entry(what: ReadableSpan | ReadWriteLogRecord, signal: Signal, route: _Route) -> Entry | None:

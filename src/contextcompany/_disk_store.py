@@ -22,6 +22,7 @@ except ImportError:  # pragma: no cover - a Python that was built without it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from contextcompany._settings import Signal
@@ -63,6 +64,7 @@ _SIZES = f"(SELECT id, destination, signal, trace, length(body) + {ROW_OVERHEAD}
 """What each item takes. Without a limit, SQLite would sort the bodies themselves, to measure them in their groups."""
 
 _IN_HAND = "(SELECT value FROM json_each(?))"
+_NEXT_ID = "SELECT coalesce(max(id), 0) + 1 FROM item"
 
 _SCHEMA = f"""
 PRAGMA application_id = {_APPLICATION_ID};
@@ -105,6 +107,8 @@ class DiskStore:
         self._open: set[int] = set()
         self._unclosed: set[int] = set()
         """Spans that ended when the disk failed, and are still in the table of what is open."""
+        self._is_unsure = False
+        """Whether the table may hold something else than what is known of it: writing was interrupted, as by Ctrl-C."""
 
     @classmethod
     def create(cls, directory: Path, max_size: int, *, fsync: bool = False) -> DiskStore:
@@ -149,7 +153,7 @@ class DiskStore:
             connection.execute("BEGIN IMMEDIATE")
             _check_version(connection)
             store = cls(path, connection, max_size, inode)
-            store._next_id = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM item").fetchone()[0]
+            store._next_id = connection.execute(_NEXT_ID).fetchone()[0]
             connection.execute(
                 "INSERT INTO item (destination, signal, envelope, trace, at, body) "
                 "SELECT destination, signal, envelope, trace, at, body FROM open"
@@ -171,26 +175,29 @@ class DiskStore:
         size = sum(map(row_size, entries))
         with self._lock:
             self.close_later(closed)
+            self._make_sure()
             if self._size + size > self._max_size:
                 self._evict(self._size + size - self._max_size)
             now = int(time.time())
+            self._is_unsure = True
             with self._transaction():
                 rows = [
                     (self._next_id + index, *self._columns(entry), now, entry.body)
                     for index, entry in enumerate(entries)
                 ]
                 _insert(self._connection, "INSERT INTO item VALUES", rows)
-                opened = [(entry.span, *self._columns(entry), now, entry.body) for entry in snapshots]
-                _insert(self._connection, "INSERT OR REPLACE INTO open VALUES", opened)
-                if self._unclosed:
+                if self._unclosed:  # before it is opened again, as when a run is suspended and resumed at once
                     gone = [(span,) for span in self._unclosed]
                     self._connection.executemany("DELETE FROM open WHERE span = ?", gone)
+                opened = [(entry.span, *self._columns(entry), now, entry.body) for entry in snapshots]
+                _insert(self._connection, "INSERT OR REPLACE INTO open VALUES", opened)
             self._unclosed.clear()
             self._open.update([entry.span for entry in snapshots])
             self._size += size
             for entry in entries:
                 self._remember(self._next_id, entry)
                 self._next_id += 1
+            self._is_unsure = False
 
     def close_later(self, spans: Sequence[int]) -> None:
         """Note what is open no more, while the disk fails."""
@@ -216,7 +223,7 @@ class DiskStore:
         ranges = [(ids[0], ids[-1])] if ids[-1] - ids[0] == len(ids) - 1 else [(each, each) for each in ids]
         with self._lock:
             for item in items:
-                self._lines[item.key.destination, item.signal].waiting -= 1
+                self._lines[item.key.destination, item.signal].settle()
                 self._size -= row_size(item)
             self._in_hand.difference_update(ids)
             self._undeleted += ranges
@@ -228,12 +235,27 @@ class DiskStore:
     def waiting(self, destination: str | None = None) -> int:
         """How many items wait: for one destination, or in all."""
         with self._lock:
-            return sum(line.waiting for (to, _), line in self._lines.items() if destination in (None, to))
+            if destination is None:
+                return sum([line.waiting for line in self._lines.values()])
+            lines = [self._lines.get((destination, signal)) for signal in SIGNALS]
+            return sum([line.waiting for line in lines if line is not None])
 
     def destinations(self) -> set[str]:
         """What it holds something for."""
         with self._lock:
             return {to for (to, _), line in self._lines.items() if line.waiting}
+
+    def close_opened(self, spans: Sequence[int]) -> None:
+        """What ended needs no snapshot here any more; it was kept elsewhere. If the disk fails, `close` tries again."""
+        with self._lock:
+            known = self._open.intersection(spans)
+            if known:
+                with suppress(sqlite3.Error):
+                    self.put([], [], list(known))
+
+    def is_done(self, known: AbstractSet[str]) -> bool:
+        """Whether nothing is left in it for `known` destinations, and nothing is open that would look abandoned."""
+        return not self.destinations() & known and not (self._open and self.is_there())
 
     def is_there(self) -> bool:
         """Whether the file still has its name; without, what is written to it ends with the process."""
@@ -249,18 +271,21 @@ class DiskStore:
     def close(self) -> None:
         """Let go of the file; an empty one is deleted."""
         with self._lock:
+            with suppress(sqlite3.Error):
+                self._make_sure()
             left = self.waiting()
             if left and not self.is_there():  # its directory was deleted, and it goes with the process
                 _diagnostics.count("not_sent", left)
             if self._unclosed:
                 with suppress(sqlite3.Error):
                     self.put([], [], [])
-            if not left and not self._open and self.is_there():
+            if not left and not self._open and not self._is_unsure and self.is_there():
                 # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
                 # new file of this name makes it, and a journal of its own, as soon as the name is free.
                 _unlink_journal(self.path)
                 _unlink(self.path)
-            self._connection.close()
+            with suppress(sqlite3.Error):
+                self._connection.close()
 
     def quarantine(self) -> None:
         """Put a damaged file aside. What is in memory too can still be taken."""
@@ -271,9 +296,10 @@ class DiskStore:
             lost = 0
             for line in self._lines.values():
                 line.spilled = False
-                lost += line.waiting - len(line.cached)
-                line.waiting = len(line.cached)
-            if lost:
+                left = len(line.cached) + line.in_hand
+                lost += line.waiting - left
+                line.waiting = left
+            if lost > 0:
                 _diagnostics.count("corrupt", lost)
 
     def leak(self) -> None:
@@ -289,16 +315,27 @@ class DiskStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
+            self._is_unsure = not isinstance(error, sqlite3.Error)
             self._destinations.clear()
             self._envelopes.clear()
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
+
+    def _make_sure(self) -> None:
+        """Look what is there after an interruption."""
+        if not self._is_unsure:
+            return
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        self._next_id = self._connection.execute(_NEXT_ID).fetchone()[0]
+        self._recount()
+        self._is_unsure = False
 
     def _columns(self, entry: Entry) -> tuple[int, int, int, int]:
         return (
@@ -340,9 +377,9 @@ class DiskStore:
         if self._cached_size + len(entry.body) > _MAX_CACHED:
             line.spilled = True
             return
-        line.last = row_id
         self._cached_size += len(entry.body)
         line.cached.append(item_of(self, row_id, entry))
+        line.last = row_id
 
     def _refill(self, line: Line, destination: str, signal: Signal, max_bytes: int) -> None:
         rows = self._connection.execute(
@@ -355,13 +392,13 @@ class DiskStore:
         for row_id, head, scope, body in rows:
             line.last = row_id
             line.cached.append(Item(Key(self, row_id, destination), signal, head, scope, body))
+            self._cached_size += len(body)
             size += len(body)
             if size > max_bytes:
                 break
         else:
             line.spilled = False
         rows.close()
-        self._cached_size += size
 
     def _evict(self, needed: int) -> None:
         """Make room: the oldest traces first, those of runs that are still open last."""

@@ -61,6 +61,8 @@ class Store(Protocol):
     def delete(self, items: Sequence[Item]) -> None: ...
     def waiting(self, destination: str | None = None) -> int: ...
     def destinations(self) -> AbstractSet[str]: ...
+    def close_opened(self, spans: Sequence[int]) -> None: ...
+    def is_done(self, known: AbstractSet[str]) -> bool: ...
     @property
     def lock(self) -> threading.RLock: ...
     def close(self) -> None: ...
@@ -71,7 +73,7 @@ class Store(Protocol):
 class Line:
     """What waits for one destination, of one signal: the oldest in memory, and all of it in the table."""
 
-    __slots__ = ("cached", "last", "spilled", "waiting")
+    __slots__ = ("cached", "in_hand", "last", "spilled", "waiting")
 
     def __init__(self, *, spilled: bool = False, waiting: int = 0) -> None:
         self.cached: deque[Item] = deque()
@@ -80,6 +82,8 @@ class Line:
         self.spilled = spilled
         """Whether there may be more behind that one which are in the table only."""
         self.waiting = waiting
+        self.in_hand = 0
+        """How many of those that wait were taken, and not settled yet."""
 
     def take(self, max_bytes: int) -> list[Item]:
         taken: list[Item] = []
@@ -89,7 +93,15 @@ class Line:
             if taken and size > max_bytes:
                 break
             taken.append(self.cached.popleft())
+        if taken:
+            self.in_hand += len(taken)
+            self.last = max(self.last, taken[-1].key.id)
         return taken
+
+    def settle(self) -> None:
+        """One of those that were taken waits no more."""
+        self.waiting -= 1
+        self.in_hand -= 1
 
 
 def row_size(what: Entry | Item) -> int:

@@ -6,10 +6,11 @@ import threading
 from typing import TYPE_CHECKING
 
 from contextcompany import _diagnostics
-from contextcompany._item import Entry, Item, Line, item_of, row_size
+from contextcompany._item import SIGNALS, Entry, Item, Line, item_of, row_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from contextcompany._settings import Signal
 
@@ -50,16 +51,26 @@ class MemoryStore:
     def delete(self, items: Sequence[Item]) -> None:
         with self._lock:
             for item in items:
-                self._lines[item.key.destination, item.signal].waiting -= 1
+                self._lines[item.key.destination, item.signal].settle()
                 self._size -= row_size(item)
 
     def waiting(self, destination: str | None = None) -> int:
         with self._lock:
-            return sum(line.waiting for (to, _), line in self._lines.items() if destination in (None, to))
+            if destination is None:
+                return sum([line.waiting for line in self._lines.values()])
+            lines = [self._lines.get((destination, signal)) for signal in SIGNALS]
+            return sum([line.waiting for line in lines if line is not None])
 
     def destinations(self) -> set[str]:
         with self._lock:
             return {to for (to, _), line in self._lines.items() if line.waiting}
+
+    def close_opened(self, spans: Sequence[int]) -> None:
+        """Nothing is kept of what is open."""
+
+    def is_done(self, known: AbstractSet[str]) -> bool:
+        """Whether nothing is left in it for `known` destinations."""
+        return not self.destinations() & known
 
     def close(self) -> None:
         """What is left is lost, and counted."""

@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contextcompany import _diagnostics
+from contextcompany import _diagnostics, _memory_store
 from contextcompany._dead_letters import DeadLetters
 from contextcompany._disk_store import CORRUPT, MAX_AGE_S, SUFFIX, DiskStore, InUseError, is_the_disk, put_aside
 from contextcompany._item import SIGNALS, Entry, Item, Store
-from contextcompany._memory_store import MAX_MEMORY, MemoryStore
+from contextcompany._memory_store import MemoryStore
 
 try:
     import sqlite3
@@ -49,7 +49,8 @@ class Outbox:
         self._fsync = fsync
         self._own: DiskStore | None = None
         self._others: list[Store] = []
-        self._strangers: dict[str, int] = {}
+        self._strangers: dict[str, AbstractSet[str]] = {}
+        """What is in files that hold nothing for us. Nobody adds to them."""
         self._disk_retry_at = 0.0
         self._is_closed = False
         self._lock = threading.RLock()
@@ -69,19 +70,24 @@ class Outbox:
     def keep(self, entries: Sequence[Entry], snapshots: Sequence[Entry] = (), closed: Sequence[int] = ()) -> None:
         """Keep what has ended, and what is open as it is now; on disk if that is possible, in memory if not."""
         with self._lock:
-            store = self._writable()
-            if store is not None:
-                try:
-                    store.put(entries, snapshots, closed)
-                except sqlite3.DatabaseError as error:
-                    self._disk_failed(store, error)
-                else:
-                    return
-            elif self._own is not None:
-                self._own.close_later(closed)
-            if self._memory is None:
-                self._memory = MemoryStore()
-            self._memory.put(entries, snapshots, closed)
+            self._keep(entries, snapshots, closed)
+            for store in self._others:  # ours from before something changed
+                store.close_opened(closed)
+
+    def _keep(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None:
+        store = self._writable()
+        if store is not None:
+            try:
+                store.put(entries, snapshots, closed)
+            except sqlite3.DatabaseError as error:
+                self._disk_failed(store, error)
+            else:
+                return
+        elif self._own is not None:
+            self._own.close_later(closed)
+        if self._memory is None:
+            self._memory = MemoryStore(min(self._max_size, _memory_store.MAX_MEMORY))
+        self._memory.put(entries, snapshots, closed)
 
     def take(self, store: Store, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
         """The oldest that wait in a store; nothing when its file cannot be read."""
@@ -98,6 +104,7 @@ class Outbox:
                 if store is self._own:
                     self._own = None
                     self._others.append(store)
+            return store.take(destination, signal, max_bytes)  # of what is in memory
         return []
 
     def prepare(self) -> None:
@@ -118,7 +125,7 @@ class Outbox:
     def adopt(self, known: AbstractSet[str]) -> set[str]:
         """Take over files that dead processes left, if they hold something for `known` destinations: for which ones."""
         found: set[str] = set()
-        for path in self._orphans(len(known)):
+        for path in self._orphans(known):
             with self._adopting:
                 if not self._is_closed:
                     found |= self._adopt(path, known)
@@ -137,7 +144,7 @@ class Outbox:
         if not destinations & known:
             store.close()
             if destinations:
-                self._strangers[path.name] = len(known)
+                self._strangers[path.name] = destinations
             return set()
         with self._lock:
             self._others.append(store)
@@ -147,7 +154,7 @@ class Outbox:
         """Let go of files that are done with, and give room back."""
         with self._adopting:
             with self._lock:
-                done = [store for store in self._others if not store.destinations() & known]
+                done = [store for store in self._others if store.is_done(known)]
                 self._others = [store for store in self._others if store not in done]
                 own = self._own
             for store in done:
@@ -160,8 +167,7 @@ class Outbox:
         with self._adopting, self._lock:
             self._is_closed = True
             for store in self.stores():
-                with suppress(sqlite3.Error):
-                    store.close()
+                store.close()
             self._own, self._memory, self._others = None, None, []
 
     def become(self, other: Outbox) -> None:
@@ -218,10 +224,10 @@ class Outbox:
             "lost if the process ends before it is sent.",
             self._directory,
             why,
-            MAX_MEMORY >> 20,
+            min(self._max_size, _memory_store.MAX_MEMORY) >> 20,
         )
 
-    def _orphans(self, known: int) -> Iterator[Path]:
+    def _orphans(self, known: AbstractSet[str]) -> Iterator[Path]:
         """Files that may have been left behind, as many as are looked at in one go."""
         if self._directory is None:
             return
@@ -231,6 +237,8 @@ class Outbox:
             found = sorted(os.scandir(self._directory), key=lambda each: each.name)
         except OSError:
             return
+        names = {each.name for each in found}
+        self._strangers = {name: them for name, them in self._strangers.items() if name in names}
         if len(found) > _MAX_TRIED:  # another part each time, whatever seed the program gave `random`
             start = int.from_bytes(os.urandom(4), "big") % len(found)
             found = found[start:] + found[:start]
@@ -243,7 +251,7 @@ class Outbox:
             elif (
                 each.name.endswith(SUFFIX)
                 and path not in mine
-                and self._strangers.get(each.name) != known
+                and (each.name not in self._strangers or self._strangers[each.name] & known)
                 and _is_mine(path)
             ):
                 tried += 1
@@ -289,6 +297,7 @@ class Shelf:
 
     def delivered(self, items: Sequence[Item], rejected: int = 0) -> None:
         """They were received, but for so many of them."""
+        rejected = min(rejected, len(items))  # a receiver may say anything
         self._delete(items)
         self._settle("delivered", len(items) - rejected)
         self._settle("rejected_partial", rejected)
@@ -321,7 +330,10 @@ class Shelf:
         """What is open and has changed since the last time."""
         taken = []
         while self._open:
-            entry = self._open.popitem()[1]
+            try:
+                entry = self._open.popitem()[1]
+            except KeyError:  # the last one was hidden by the thread that writes
+                break
             taken.append(Item(None, entry.signal, entry.head, entry.scope, entry.body))
         return taken
 

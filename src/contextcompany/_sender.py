@@ -214,11 +214,16 @@ class Sender:
             except (RuntimeError, MemoryError):  # at exit no thread starts any more, from Python 3.12 on
                 self._thread = None
                 return False
+            except BaseException:  # Ctrl-C: it may have been started, or not
+                self._thread = None
+                raise
             finally:
                 self._starting.release()
         return True
 
     def _run(self) -> None:
+        if self._thread is not threading.current_thread():
+            return  # whoever started it was interrupted
         _untraced()
         try:
             while self._turn():
