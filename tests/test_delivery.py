@@ -50,3 +50,69 @@ def test_interrupted_while_it_writes(receiver):
     run_program(SETTLE, TCC_URL=receiver.url)
     arrived = {span.attributes["tcc.runId"] for span in receiver.spans()}
     assert len(set(ended) - arrived) == 0
+
+
+THREADS_THAT_FORK = """
+    import os, threading, time, contextcompany as tcc
+
+    tcc.configure()
+    tcc.run().prompt("p").response("r").end()
+
+    def fork():
+        for _ in range(60):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    threads = [threading.Thread(target=fork) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    tcc.run().prompt("p").response("r").end()
+    began = time.monotonic()
+    report = tcc.flush(5)
+    print(report.delivered, report.waiting)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks")
+def test_threads_that_fork_at_once(receiver):
+    """Each lets go of what it held itself."""
+    program = run_program(THREADS_THAT_FORK, TCC_URL=receiver.url)
+    assert program.out == "2 0\n"
+    assert "RuntimeError" not in program.err
+
+
+FORK_WHILE_CONFIGURING = """
+    import os, threading, time, faulthandler, contextcompany as tcc
+
+    faulthandler.dump_traceback_later(40, exit=True)
+    tcc.configure()
+    done = threading.Event()
+
+    def configure():
+        size = 2**24
+        while not done.is_set():
+            size += 1
+            time.sleep(0.01)
+            tcc.configure(max_outbox_size=size)
+
+    thread = threading.Thread(target=configure)
+    thread.start()
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    done.set()
+    thread.join()
+    tcc.run().prompt("p").response("r").end()
+    print(tcc.flush(5).delivered)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks")
+def test_a_fork_while_another_thread_configures(receiver):
+    """Neither waits for the other for ever."""
+    program = run_program(FORK_WHILE_CONFIGURING, TCC_URL=receiver.url)
+    assert program.out == "1\n"

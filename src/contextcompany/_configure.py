@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from contextcompany import _diagnostics, _processes
@@ -126,6 +127,7 @@ def configure(
     given = {name: value for name, value in locals().items() if value is not None}
     global _built, _policy
     with _building:
+        _let_forks_wait()
         from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
 
         merged = {**_explicit, **given}
@@ -216,6 +218,7 @@ def _build() -> Pipeline:
     global _built, _policy  # noqa: PLW0603 - there is one pipeline per process
     with _building:
         if _built is None:
+            _let_forks_wait()
             from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
 
             _built = _pipeline.build_or_disable(_explicit, os.environ)
@@ -230,12 +233,27 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A fork waits for a pipeline that another thread is building: the child would wait for ever for what that imports.
-    os.register_at_fork(
-        before=lambda: _building.acquire(),  # noqa: PLW0108 - a child has another one
-        after_in_parent=lambda: _building.release(),  # noqa: PLW0108 - likewise
-        after_in_child=_forked,
-    )
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _let_forks_wait() -> None:
+    """Have a fork wait while another thread builds a pipeline: the child would wait for ever for what that imports."""
+    global _forks_wait  # noqa: PLW0603 - it is about the process
+    if _forks_wait or not hasattr(os, "register_at_fork"):
+        return
+    # It holds a lock over a fork which building needs. What is registered last is called first, so ours comes first.
+    import concurrent.futures.thread  # noqa: F401, PLC0415 - see the top of this module
+
+    os.register_at_fork(before=lambda: _building.acquire(), after_in_parent=_after_fork)  # noqa: PLW0108 - a child has another one
+    _forks_wait = True
+
+
+_forks_wait = False
+
+
+def _after_fork() -> None:
+    with suppress(RuntimeError):  # it was registered in the midst of the fork
+        _building.release()
 
 
 def _shut_down_at_exit() -> None:

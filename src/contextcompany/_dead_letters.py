@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from contextcompany import _diagnostics
@@ -59,12 +59,13 @@ class DeadLetters:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / _NAME
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
+        """Held over a fork, as are those of the outbox."""
 
     def put(self, destination: str, label: str, item: Item, reason: str) -> None:
         """Keep one. When that fails, it is said: what the letter holds is lost then."""
         try:
-            with self._lock, closing(self._connect()) as connection, connection:
+            with self.lock, closing(self._connect()) as connection, connection:
                 connection.execute(
                     "INSERT INTO dead (destination, label, signal, reason, at, head, scope, body) "
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -83,7 +84,7 @@ class DeadLetters:
         """
         if not self.path.exists():
             return []
-        with self._lock, closing(self._connect()) as connection:
+        with self.lock, closing(self._connect()) as connection:
             columns = "id, destination, label, signal, reason, at, head, scope, body"
             return [DeadLetter(*row) for row in connection.execute(f"SELECT {columns} FROM dead ORDER BY id")]  # noqa: S608 - a constant
 
@@ -94,11 +95,13 @@ class DeadLetters:
             sqlite3.Error: the file cannot be written.
         """
         if self.path.exists():
-            with self._lock, closing(self._connect()) as connection, connection:
+            with self.lock, closing(self._connect()) as connection, connection:
                 connection.executemany("DELETE FROM dead WHERE id = ?", [(each,) for each in ids])
 
     def _connect(self) -> sqlite3.Connection:
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Only a new one: to close a file lets go of all locks that this process has on it, those of another thread too.
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(self.path, timeout=_BUSY_S)
         connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
         connection.execute(_SCHEMA)

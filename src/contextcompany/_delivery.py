@@ -159,6 +159,7 @@ class Delivery:
         self._batch = _Batch()
         self._opened: dict[int, weakref.ref[_Open]] = {}
         self._outbox = self._new_outbox(plan)
+        self._followed = plan
         self._routes: dict[Destination, _Route] = {}
         self._watched: dict[int, _Watched] = {}
         self._counting = threading.RLock()
@@ -254,12 +255,23 @@ class Delivery:
         """Keep things in another way from now on; what waits already goes on from where it is."""
         if plan == self._plan:
             return
-        with self._draining:
-            self._drain()
-            self._plan = plan
-            for route in self._routes.values():
-                route.sender.keeps(plan.mode != "off")
+        self._plan = plan
+        for route in list(self._routes.values()):
+            route.sender.keeps(plan.mode != "off")
+        # Else left to who writes next: a fork, which holds what is needed for that, may wait for who called this.
+        if self._draining.acquire(blocking=False):
+            try:
+                self._drain()
+            finally:
+                self._draining.release()
+        else:
+            self._ring()
+
+    def _follow_plan(self) -> None:
+        plan = self._plan
+        if plan is not self._followed:
             self._outbox.become(self._new_outbox(plan))
+            self._followed = plan
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -368,6 +380,7 @@ class Delivery:
 
     def _drain_queue(self) -> None:
         """Ctrl-C may end this between any two steps; what was begun is then done by the next who calls."""
+        self._follow_plan()
         self._queued_size = 0
         left = self._queue.qsize()
         is_last = False
@@ -503,8 +516,9 @@ class Delivery:
             self._held.append(lock)
 
     def _after_fork(self) -> None:
-        while self._held:
-            self._held.pop().release()
+        held, self._held = self._held, []  # the last that is let go of lets another thread fork, which holds its own
+        while held:
+            held.pop().release()
 
     def _forked(self) -> None:
         self._held = []

@@ -184,11 +184,15 @@ class Outbox:
         yield self._lock
         for store in self.stores():
             yield store.lock
+        if self.dead_letters is not None:
+            yield self.dead_letters.lock
 
     def leak(self) -> None:
         """In a forked child: keep the parent's files from being touched."""
-        for store in self.stores():
-            store.leak()
+        # Without the lock: a fork in C that tells Python only afterwards may find it held by a thread that is not here.
+        for store in (*self._others, self._own):
+            if store is not None:
+                store.leak()
 
     def _writable(self) -> DiskStore | None:
         if self._directory is None or time.monotonic() < self._disk_retry_at:
