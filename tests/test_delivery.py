@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import contextcompany as tcc
 from programs import run_program
 
 INTERRUPTED = """
@@ -116,3 +117,19 @@ def test_a_fork_while_another_thread_configures(receiver):
     """Neither waits for the other for ever."""
     program = run_program(FORK_WHILE_CONFIGURING, TCC_URL=receiver.url)
     assert program.out == "1\n"
+
+
+def test_what_waits_follows_when_the_way_to_the_same_place_changes(receiver, tmp_path):
+    """What the old sender has in hand goes to the new one, not to the next process."""
+    receiver.answer(503, headers={"Retry-After": "600"}, times=1)
+    tcc.configure(url=receiver.url)
+    tcc.run("order-1").prompt("p").response("r").end()
+    tcc.flush(1)
+    assert receiver.spans() == []
+
+    (tmp_path / "ca.pem").write_text("for https alone\n")
+    tcc.configure(certificate=tmp_path / "ca.pem")
+    tcc.run("order-2").prompt("p").response("r").end()
+    report = tcc.flush(10)
+    receiver.wait_for(spans=2)
+    assert (tcc.flush(10).waiting, report.dropped) == (0, {})

@@ -161,6 +161,7 @@ class Delivery:
         self._outbox = self._new_outbox(plan)
         self._followed = plan
         self._routes: dict[Destination, _Route] = {}
+        self._by_fingerprint: dict[str, _Route] = {}
         self._watched: dict[int, _Watched] = {}
         self._counting = threading.RLock()
         self._delivered = self._dead = 0
@@ -488,13 +489,20 @@ class Delivery:
             sender.announce_absence(self._announces_absence)
             route = self._routes[destination] = _Route(fingerprint, label, shelf, sender)
             self._look_around_at = 0.0
+            former = self._by_fingerprint.get(fingerprint)
+            self._by_fingerprint[fingerprint] = route
+            if former is not None:  # it goes there in another way, with another certificate or proxy
+                self._routes.update({known: route for known, each in self._routes.items() if each is former})
+                former.sender.retire(sender)
         return route
 
     def _forget_routes(self) -> None:
         with self._draining:
+            default = self._routes.get(self.default)
             for destination, route in list(self._routes.items()):
-                if destination != self.default and not route.shelf.waiting():
+                if route is not default and not route.shelf.waiting():
                     del self._routes[destination]
+                    self._by_fingerprint.pop(route.fingerprint, None)
                     route.sender.close(time.monotonic())
 
     def _settle(self, outcome: str, quantity: int) -> None:

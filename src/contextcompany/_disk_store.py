@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany import _diagnostics
-from contextcompany._item import ROW_OVERHEAD, SIGNALS, Entry, Item, Key, Line, item_of, row_size
+from contextcompany._item import ROW_OVERHEAD, SIGNALS, Entry, Item, Key, Line, first, item_of, row_size
 
 try:
     import sqlite3
@@ -208,11 +208,19 @@ class DiskStore:
             line = self._lines.get((destination, signal))
             if line is None:
                 return []
+            if line.returned:
+                return first(line.returned, max_bytes)
             if line.spilled and len(line.cached) < 2:  # the one that did not fit may have been left
                 self._refill(line, destination, signal, max_bytes)
             taken = line.take(max_bytes)
             self._cached_size -= sum([len(item.body) for item in taken])
             return taken
+
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Hand out again, before all others, what was taken and is not settled."""
+        with self._lock:
+            for item in items:
+                self._lines[item.key.destination, item.signal].returned.append(item)
 
     def delete(self, items: Sequence[Item]) -> None:
         """Forget what was taken. If the disk fails now, it is deleted with the next ones."""

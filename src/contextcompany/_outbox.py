@@ -318,6 +318,11 @@ class Shelf:
         self._delete(items)
         self._settle(reason, len(items))
 
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Hand them out again to somebody else."""
+        for store, some in _by_store(items):
+            store.put_back(some)
+
     def waiting(self) -> int:
         """How many wait, those that were taken and not settled included."""
         return sum(store.waiting(self._destination) for store in self._outbox.stores())
@@ -343,8 +348,12 @@ class Shelf:
 
     @staticmethod
     def _delete(items: Sequence[Item]) -> None:
-        by_store: dict[int, list[Item]] = {}
-        for item in items:
-            by_store.setdefault(id(item.key.store), []).append(item)
-        for some in by_store.values():
-            some[0].key.store.delete(some)
+        for store, some in _by_store(items):
+            store.delete(some)
+
+
+def _by_store(items: Sequence[Item]) -> list[tuple[Store, list[Item]]]:
+    by_store: dict[int, list[Item]] = {}
+    for item in items:
+        by_store.setdefault(id(item.key.store), []).append(item)
+    return [(some[0].key.store, some) for some in by_store.values()]
