@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 
 import pytest
 
@@ -133,3 +134,33 @@ def test_what_waits_follows_when_the_way_to_the_same_place_changes(receiver, tmp
     report = tcc.flush(10)
     receiver.wait_for(spans=2)
     assert (tcc.flush(10).waiting, report.dropped) == (0, {})
+
+
+CHILD_WITH_PROCESSORS = """
+    import multiprocessing, sys, time, contextcompany as tcc
+    from opentelemetry.sdk.trace import TracerProvider
+
+    def work():
+        tcc.configure(shutdown_timeout=1.0)
+        provider = TracerProvider(shutdown_on_exit=False)
+        for _ in range(3):
+            provider.add_span_processor(tcc.ObservatorySpanProcessor(url=sys.argv[1], all_spans=True))
+        provider.get_tracer("t").start_span("theirs").end()
+        tcc.run().prompt("p").response("r").end()
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    began = time.monotonic()
+    process.join()
+    print(time.monotonic() - began)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks")
+def test_all_that_ends_with_a_child_shares_its_time(receiver):
+    """Processors whose endpoint hangs take no more than `shutdown_timeout` in all, and our runs go first."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        program = run_program(CHILD_WITH_PROCESSORS, url, TCC_URL=receiver.url, TCC_SHUTDOWN_TIMEOUT="1")
+    assert [span.name for span in receiver.spans()] == ["invoke_agent"]
+    assert float(program.out) < 3

@@ -105,7 +105,8 @@ def configure(
             commas). Secrets in status and exception messages are redacted anyway.
         redact: Called with each text that is not an id or a name, and with its path, as
             `gen_ai.input.messages[0].parts[0].content`; returns what to send in its place, or `None` to leave it out.
-            Runs on the thread that ends a span. If it raises, that text is not sent.
+            Runs on the thread that ends a span, and on one of ours for what is open. If it raises, that text is not
+            sent.
         max_value_size: Bytes that one attribute may have; what is larger is cut (`TCC_MAX_VALUE_SIZE`; 1 MiB).
         max_span_size: Bytes that the attributes and events of a span may have (`TCC_MAX_SPAN_SIZE`; 4 MiB).
         outbox: Where what is not sent yet waits: on `"disk"`, or in `"memory"`, where it ends with the process.

@@ -88,6 +88,13 @@ class DeadLetters:
             columns = "id, destination, label, signal, reason, at, head, scope, body"
             return [DeadLetter(*row) for row in connection.execute(f"SELECT {columns} FROM dead ORDER BY id")]  # noqa: S608 - a constant
 
+    def expire(self) -> None:
+        """Delete what is too old. When that fails, it is tried again by whoever keeps the next one."""
+        with suppress(OSError, sqlite3.Error):
+            if self.path.exists():
+                with self.lock, closing(self._connect()) as connection, connection:
+                    self._expire(connection)
+
     def delete(self, ids: Iterable[int]) -> None:
         """Forget some.
 
@@ -108,9 +115,16 @@ class DeadLetters:
         return connection
 
     @staticmethod
-    def _make_room(connection: sqlite3.Connection) -> None:
-        expired = connection.execute("DELETE FROM dead WHERE at < ?", (int(time.time()) - _MAX_AGE_S,)).rowcount
-        _diagnostics.count("dead_letter_expired", expired) if expired else None
+    def _expire(connection: sqlite3.Connection) -> None:
+        before = (int(time.time()) - _MAX_AGE_S,)
+        if connection.execute("SELECT 1 FROM dead WHERE at < ? LIMIT 1", before).fetchone():
+            _diagnostics.count(
+                "dead_letter_expired", connection.execute("DELETE FROM dead WHERE at < ?", before).rowcount
+            )
+
+    @classmethod
+    def _make_room(cls, connection: sqlite3.Connection) -> None:
+        cls._expire(connection)
         size = connection.execute("SELECT total(length(body)) FROM dead").fetchone()[0]
         for row_id, length in connection.execute("SELECT id, length(body) FROM dead ORDER BY id").fetchall():
             if size <= _MAX_SIZE:

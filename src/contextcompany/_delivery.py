@@ -238,7 +238,7 @@ class Delivery:
                 "that sends to the same place.",
                 report.waiting,
             )
-        self._outbox.close()
+        self._outbox.close(max(deadline - time.monotonic(), _GATHER_S))
         return report
 
     def report(self) -> Report:
@@ -549,7 +549,11 @@ def _write(owner: weakref.ref[Delivery], bell: queue.SimpleQueue[None]) -> None:
         delivery = owner()
         if delivery is None:
             return
-        pause = delivery._write_once()  # noqa: SLF001 - our own
+        try:
+            pause = delivery._write_once()  # noqa: SLF001 - our own
+        except Exception:  # noqa: BLE001 - without the writer nothing would be sent any more
+            pause = _LOOK_AGAIN_S
+            _diagnostics.internal_error("writing what has ended")
         del delivery
 
 

@@ -147,6 +147,9 @@ class Outbox:
                 self._strangers[path.name] = destinations
             return set()
         with self._lock:
+            if self._is_closed:
+                store.close()
+                return set()
             self._others.append(store)
         return destinations & known
 
@@ -161,14 +164,19 @@ class Outbox:
                 store.close()
             if own is not None:
                 own.shrink()
+            if self.dead_letters is not None:
+                self.dead_letters.expire()
 
-    def close(self) -> None:
+    def close(self, timeout: float = 1.0) -> None:
         """Let go of everything; what is left on disk is for a later process."""
-        with self._adopting, self._lock:
-            self._is_closed = True
+        self._is_closed = True  # whoever takes over a file, which may take long, lets go of it
+        is_idle = self._adopting.acquire(timeout=timeout)
+        with self._lock:
             for store in self.stores():
                 store.close()
             self._own, self._memory, self._others = None, None, []
+        if is_idle:
+            self._adopting.release()
 
     def become(self, other: Outbox) -> None:
         """Keep things as `other`, which is new, from now on; what waits goes on from where it is."""
@@ -207,7 +215,7 @@ class Outbox:
             self._own = None
         try:
             self._own = DiskStore.create(self._directory, self._max_size, fsync=self._fsync)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: no name for a directory
             self._memory_only(str(error))
         return self._own
 
@@ -239,7 +247,7 @@ class Outbox:
         tried = 0
         try:
             found = sorted(os.scandir(self._directory), key=lambda each: each.name)
-        except OSError:
+        except (OSError, ValueError):
             return
         names = {each.name for each in found}
         self._strangers = {name: them for name, them in self._strangers.items() if name in names}
