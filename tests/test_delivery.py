@@ -3,10 +3,14 @@
 import json
 import os
 import socket
+import time
 
 import pytest
 
 import contextcompany as tcc
+from contextcompany import _configure
+from contextcompany._disk_store import DiskStore
+from contextcompany._recording import Recording
 from programs import run_program
 
 INTERRUPTED = """
@@ -164,3 +168,41 @@ def test_all_that_ends_with_a_child_shares_its_time(receiver):
         program = run_program(CHILD_WITH_PROCESSORS, url, TCC_URL=receiver.url, TCC_SHUTDOWN_TIMEOUT="1")
     assert [span.name for span in receiver.spans()] == ["invoke_agent"]
     assert float(program.out) < 3
+
+
+def test_a_run_that_garbage_collection_ends_while_something_is_deleted(receiver, monkeypatch):
+    """The file is in the midst of a transaction of the same thread: it is written afterwards."""
+    abandoned = []
+    delete = DiskStore._delete
+
+    def collecting(self, first, last):
+        while abandoned:
+            abandoned.pop().end()
+        return delete(self, first, last)
+
+    monkeypatch.setattr(DiskStore, "_delete", collecting)
+    tcc.configure(url=receiver.url, durability="sync")
+    abandoned.append(tcc.run("order-1").prompt("p").response("r"))
+    tcc.run("order-2").prompt("p").response("r").end()
+    receiver.wait_for(spans=2)
+    assert tcc.flush(10) == (2, 0, 0, {})
+
+
+def test_what_cannot_be_described_at_first_is_described_later(monkeypatch):
+    """Another thread may be changing what was opened at the moment it is looked at."""
+    tcc.configure()
+    snapshot, failures = Recording._snapshot, iter([RuntimeError("dictionary changed size during iteration")] * 2)
+
+    def failing(self, *, whole):
+        for error in failures:
+            raise error
+        return snapshot(self, whole=whole)
+
+    monkeypatch.setattr(Recording, "_snapshot", failing)
+    run = tcc.run()
+    delivery = _configure._built.delivery
+    until = time.monotonic() + 5
+    while not delivery._watched and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(delivery._watched) == 1
+    run.error()

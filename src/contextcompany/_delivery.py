@@ -328,7 +328,7 @@ class Delivery:
             return None
         due = min((watched.due for watched in list(self._watched.values())), default=self._look_around_at)
         if self._opened:  # there were too many for one go, or they could not be described
-            due = now
+            due = now + _GATHER_S
         return max(min(due, self._look_around_at) - now, 0.01)
 
     _look_around_at = 0.0
@@ -360,8 +360,9 @@ class Delivery:
 
     def _drain(self) -> None:
         """Write what is queued. Returns when it is in the outbox, whoever put it there."""
-        # Garbage collection may end a run on a thread that holds a lock which the one at work here waits for.
-        if not self._draining.acquire(timeout=_PATIENCE_S):
+        # Garbage collection may end a run on a thread that is at work itself, as a sender that deletes something, or
+        # holds a lock which the one at work here waits for.
+        if self._outbox.is_being_written_here() or not self._draining.acquire(timeout=_PATIENCE_S):
             return
         try:
             if self._is_draining:

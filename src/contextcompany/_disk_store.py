@@ -105,6 +105,8 @@ class DiskStore:
         self._open: set[int] = set()
         self._unclosed: set[int] = set()
         """Spans that ended when the disk failed, and are still in the table of what is open."""
+        self.writing_thread = 0
+        """The thread that is in the midst of a transaction."""
         self._is_unsure = False
         """Whether the table may hold something else than what is known of it: writing was interrupted, as by Ctrl-C."""
 
@@ -330,6 +332,7 @@ class DiskStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
+            self.writing_thread = threading.get_ident()
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
@@ -340,6 +343,8 @@ class DiskStore:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
+        finally:
+            self.writing_thread = 0
 
     def _make_sure(self) -> None:
         """Look what is there after an interruption."""

@@ -107,6 +107,11 @@ class Outbox:
             return store.take(destination, signal, max_bytes)  # of what is in memory
         return []
 
+    def is_being_written_here(self) -> bool:
+        """Whether this thread is at it: garbage collection came in between, and ends something."""
+        here = threading.get_ident()
+        return any(isinstance(each, DiskStore) and each.writing_thread == here for each in (self._own, *self._others))
+
     def prepare(self) -> None:
         """Make the file, which takes longer than writing to it."""
         with self._lock:
