@@ -131,3 +131,5 @@ class DeadLetters:
                 break
             connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
             size -= length
+            _diagnostics.count("dead_letter_evicted")
+            _diagnostics.warn("dead_letter_evicted", "There are too many dead letters: the oldest were deleted.")

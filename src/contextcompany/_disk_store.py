@@ -163,6 +163,11 @@ class DiskStore:
             connection.execute("COMMIT")
             if expired:
                 _diagnostics.count("expired", expired)
+                _diagnostics.warn(
+                    "expired",
+                    "%d spans or events that nobody took for seven days were deleted from the outbox.",
+                    expired,
+                )
             store._recount()
             store.is_adopted = True
         except BaseException:
@@ -292,6 +297,9 @@ class DiskStore:
             left = self.waiting()
             if left and not self.is_there():  # its directory was deleted, and it goes with the process
                 _diagnostics.count("not_sent", left)
+                _diagnostics.warn(
+                    "not_sent", "%d spans or events waited in an outbox file that was deleted, and are lost.", left
+                )
             if self._unclosed:
                 with suppress(sqlite3.Error):
                     self.put([], [], [])

@@ -120,7 +120,7 @@ class Sender:
         }
         self._commands: SimpleQueue[Command] = SimpleQueue()  # a finalizer may `put` in the midst of a `get`
         self._flushes: list[_Flush] = []
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()  # Ctrl-C may leave it held; the thread that was interrupted can still go on
         self._thread: threading.Thread | None = None
         self._is_sending = False
         self._is_closed = False
