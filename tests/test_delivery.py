@@ -2,9 +2,15 @@
 
 import json
 import os
+import socket
+import time
 
 import pytest
 
+import contextcompany as tcc
+from contextcompany import _configure
+from contextcompany._disk_store import DiskStore
+from contextcompany._recording import Recording
 from programs import run_program
 
 INTERRUPTED = """
@@ -50,3 +56,153 @@ def test_interrupted_while_it_writes(receiver):
     run_program(SETTLE, TCC_URL=receiver.url)
     arrived = {span.attributes["tcc.runId"] for span in receiver.spans()}
     assert len(set(ended) - arrived) == 0
+
+
+THREADS_THAT_FORK = """
+    import os, threading, time, contextcompany as tcc
+
+    tcc.configure()
+    tcc.run().prompt("p").response("r").end()
+
+    def fork():
+        for _ in range(60):
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+
+    threads = [threading.Thread(target=fork) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    tcc.run().prompt("p").response("r").end()
+    began = time.monotonic()
+    report = tcc.flush(5)
+    print(report.delivered, report.waiting)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks")
+def test_threads_that_fork_at_once(receiver):
+    """Each lets go of what it held itself."""
+    program = run_program(THREADS_THAT_FORK, TCC_URL=receiver.url)
+    assert program.out == "2 0\n"
+    assert "RuntimeError" not in program.err
+
+
+FORK_WHILE_CONFIGURING = """
+    import os, threading, time, faulthandler, contextcompany as tcc
+
+    faulthandler.dump_traceback_later(40, exit=True)
+    tcc.configure()
+    done = threading.Event()
+
+    def configure():
+        size = 2**24
+        while not done.is_set():
+            size += 1
+            time.sleep(0.01)
+            tcc.configure(max_outbox_size=size)
+
+    thread = threading.Thread(target=configure)
+    thread.start()
+    for _ in range(20):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+    done.set()
+    thread.join()
+    tcc.run().prompt("p").response("r").end()
+    print(tcc.flush(5).delivered)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks")
+def test_a_fork_while_another_thread_configures(receiver):
+    """Neither waits for the other for ever."""
+    program = run_program(FORK_WHILE_CONFIGURING, TCC_URL=receiver.url)
+    assert program.out == "1\n"
+
+
+def test_what_waits_follows_when_the_way_to_the_same_place_changes(receiver, tmp_path):
+    """What the old sender has in hand goes to the new one, not to the next process."""
+    receiver.answer(503, headers={"Retry-After": "600"}, times=1)
+    tcc.configure(url=receiver.url)
+    tcc.run("order-1").prompt("p").response("r").end()
+    tcc.flush(1)
+    assert receiver.spans() == []
+
+    (tmp_path / "ca.pem").write_text("for https alone\n")
+    tcc.configure(certificate=tmp_path / "ca.pem")
+    tcc.run("order-2").prompt("p").response("r").end()
+    report = tcc.flush(10)
+    receiver.wait_for(spans=2)
+    assert (tcc.flush(10).waiting, report.dropped) == (0, {})
+
+
+CHILD_WITH_PROCESSORS = """
+    import multiprocessing, sys, time, contextcompany as tcc
+    from opentelemetry.sdk.trace import TracerProvider
+
+    def work():
+        tcc.configure(shutdown_timeout=1.0)
+        provider = TracerProvider(shutdown_on_exit=False)
+        for _ in range(3):
+            provider.add_span_processor(tcc.ObservatorySpanProcessor(url=sys.argv[1], all_spans=True))
+        provider.get_tracer("t").start_span("theirs").end()
+        tcc.run().prompt("p").response("r").end()
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    began = time.monotonic()
+    process.join()
+    print(time.monotonic() - began)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="it is about forks")
+def test_all_that_ends_with_a_child_shares_its_time(receiver):
+    """Processors whose endpoint hangs take no more than `shutdown_timeout` in all, and our runs go first."""
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}"
+        program = run_program(CHILD_WITH_PROCESSORS, url, TCC_URL=receiver.url, TCC_SHUTDOWN_TIMEOUT="1")
+    assert [span.name for span in receiver.spans()] == ["invoke_agent"]
+    assert float(program.out) < 3
+
+
+def test_a_run_that_garbage_collection_ends_while_something_is_deleted(receiver, monkeypatch):
+    """The file is in the midst of a transaction of the same thread: it is written afterwards."""
+    abandoned = []
+    delete = DiskStore._delete
+
+    def collecting(self, first, last):
+        while abandoned:
+            abandoned.pop().end()
+        return delete(self, first, last)
+
+    monkeypatch.setattr(DiskStore, "_delete", collecting)
+    tcc.configure(url=receiver.url, durability="sync")
+    abandoned.append(tcc.run("order-1").prompt("p").response("r"))
+    tcc.run("order-2").prompt("p").response("r").end()
+    receiver.wait_for(spans=2)
+    assert tcc.flush(10) == (2, 0, 0, {})
+
+
+def test_what_cannot_be_described_at_first_is_described_later(monkeypatch):
+    """Another thread may be changing what was opened at the moment it is looked at."""
+    tcc.configure()
+    snapshot, failures = Recording._snapshot, iter([RuntimeError("dictionary changed size during iteration")] * 2)
+
+    def failing(self, *, whole):
+        for error in failures:
+            raise error
+        return snapshot(self, whole=whole)
+
+    monkeypatch.setattr(Recording, "_snapshot", failing)
+    run = tcc.run()
+    delivery = _configure._built.delivery
+    until = time.monotonic() + 5
+    while not delivery._watched and time.monotonic() < until:
+        time.sleep(0.01)
+    assert len(delivery._watched) == 1
+    run.error()

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import threading
 import time
 from collections import Counter
 
@@ -533,3 +534,47 @@ def test_memory_has_the_size_that_is_set(make_outbox, max_size):
     for number in range(20):
         outbox.keep([entry(number, size=100)])
     assert outbox.waiting() == (6 if max_size == 1000 else 20)
+
+
+def test_closing_does_not_wait_for_files_of_others(make_outbox):
+    """Whoever takes over a large file on a slow disk does not hold up the end of the process."""
+    outbox = make_outbox()
+    outbox.keep([entry(1)])
+    go_on, began = threading.Event(), threading.Event()
+
+    def adopt():
+        with outbox._adopting:
+            began.set()
+            go_on.wait(10)
+
+    thread = threading.Thread(target=adopt)
+    thread.start()
+    began.wait(10)
+    before = time.monotonic()
+    outbox.close(0.1)
+    assert time.monotonic() - before < 2
+    go_on.set()
+    thread.join()
+    assert make_outbox().adopt({"a"}) == {"a"}
+
+
+def test_a_directory_that_cannot_have_a_name(make_outbox, tmp_path):
+    """What no system takes as a name is a disk that does not work."""
+    outbox = make_outbox(tmp_path / "a\0b")
+    outbox.keep([entry(1)])
+    assert outbox.adopt({"a"}) == set()
+    assert everything(outbox) == [1]
+
+
+def test_dead_letters_do_not_stay(make_outbox, monkeypatch):
+    """They go after seven days, also when no other ones come."""
+    outbox = make_outbox()
+    outbox.keep([entry(1)])
+    shelf = shelf_of(outbox)
+    now = time.time()
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: now - 7 * 24 * 3600 - 1)
+        shelf.dead(shelf.take(MIB)[0], "400")
+    assert len(outbox.dead_letters.letters()) == 1
+    outbox.tidy({"a"})
+    assert outbox.dead_letters.letters() == []

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from contextcompany import _diagnostics, _processes
@@ -104,7 +105,8 @@ def configure(
             commas). Secrets in status and exception messages are redacted anyway.
         redact: Called with each text that is not an id or a name, and with its path, as
             `gen_ai.input.messages[0].parts[0].content`; returns what to send in its place, or `None` to leave it out.
-            Runs on the thread that ends a span. If it raises, that text is not sent.
+            Runs on the thread that ends a span, and on one of ours for what is open. If it raises, that text is not
+            sent.
         max_value_size: Bytes that one attribute may have; what is larger is cut (`TCC_MAX_VALUE_SIZE`; 1 MiB).
         max_span_size: Bytes that the attributes and events of a span may have (`TCC_MAX_SPAN_SIZE`; 4 MiB).
         outbox: Where what is not sent yet waits: on `"disk"`, or in `"memory"`, where it ends with the process.
@@ -126,6 +128,7 @@ def configure(
     given = {name: value for name, value in locals().items() if value is not None}
     global _built, _policy
     with _building:
+        _let_forks_wait()
         from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
 
         merged = {**_explicit, **given}
@@ -216,6 +219,7 @@ def _build() -> Pipeline:
     global _built, _policy  # noqa: PLW0603 - there is one pipeline per process
     with _building:
         if _built is None:
+            _let_forks_wait()
             from contextcompany import _pipeline  # noqa: PLC0415 - see the top of this module
 
             _built = _pipeline.build_or_disable(_explicit, os.environ)
@@ -230,12 +234,27 @@ def _forked() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A fork waits for a pipeline that another thread is building: the child would wait for ever for what that imports.
-    os.register_at_fork(
-        before=lambda: _building.acquire(),  # noqa: PLW0108 - a child has another one
-        after_in_parent=lambda: _building.release(),  # noqa: PLW0108 - likewise
-        after_in_child=_forked,
-    )
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _let_forks_wait() -> None:
+    """Have a fork wait while another thread builds a pipeline: the child would wait for ever for what that imports."""
+    global _forks_wait  # noqa: PLW0603 - it is about the process
+    if _forks_wait or not hasattr(os, "register_at_fork"):
+        return
+    # It holds a lock over a fork which building needs. What is registered last is called first, so ours comes first.
+    import concurrent.futures.thread  # noqa: F401, PLC0415 - see the top of this module
+
+    os.register_at_fork(before=lambda: _building.acquire(), after_in_parent=_after_fork)  # noqa: PLW0108 - a child has another one
+    _forks_wait = True
+
+
+_forks_wait = False
+
+
+def _after_fork() -> None:
+    with suppress(RuntimeError):  # it was registered in the midst of the fork
+        _building.release()
 
 
 def _shut_down_at_exit() -> None:

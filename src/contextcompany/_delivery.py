@@ -159,7 +159,9 @@ class Delivery:
         self._batch = _Batch()
         self._opened: dict[int, weakref.ref[_Open]] = {}
         self._outbox = self._new_outbox(plan)
+        self._followed = plan
         self._routes: dict[Destination, _Route] = {}
+        self._by_fingerprint: dict[str, _Route] = {}
         self._watched: dict[int, _Watched] = {}
         self._counting = threading.RLock()
         self._delivered = self._dead = 0
@@ -236,7 +238,7 @@ class Delivery:
                 "that sends to the same place.",
                 report.waiting,
             )
-        self._outbox.close()
+        self._outbox.close(max(deadline - time.monotonic(), _GATHER_S))
         return report
 
     def report(self) -> Report:
@@ -254,12 +256,23 @@ class Delivery:
         """Keep things in another way from now on; what waits already goes on from where it is."""
         if plan == self._plan:
             return
-        with self._draining:
-            self._drain()
-            self._plan = plan
-            for route in self._routes.values():
-                route.sender.keeps(plan.mode != "off")
+        self._plan = plan
+        for route in list(self._routes.values()):
+            route.sender.keeps(plan.mode != "off")
+        # Else left to who writes next: a fork, which holds what is needed for that, may wait for who called this.
+        if self._draining.acquire(blocking=False):
+            try:
+                self._drain()
+            finally:
+                self._draining.release()
+        else:
+            self._ring()
+
+    def _follow_plan(self) -> None:
+        plan = self._plan
+        if plan is not self._followed:
             self._outbox.become(self._new_outbox(plan))
+            self._followed = plan
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -315,7 +328,7 @@ class Delivery:
             return None
         due = min((watched.due for watched in list(self._watched.values())), default=self._look_around_at)
         if self._opened:  # there were too many for one go, or they could not be described
-            due = now
+            due = now + _GATHER_S
         return max(min(due, self._look_around_at) - now, 0.01)
 
     _look_around_at = 0.0
@@ -347,8 +360,9 @@ class Delivery:
 
     def _drain(self) -> None:
         """Write what is queued. Returns when it is in the outbox, whoever put it there."""
-        # Garbage collection may end a run on a thread that holds a lock which the one at work here waits for.
-        if not self._draining.acquire(timeout=_PATIENCE_S):
+        # Garbage collection may end a run on a thread that is at work itself, as a sender that deletes something, or
+        # holds a lock which the one at work here waits for.
+        if self._outbox.is_being_written_here() or not self._draining.acquire(timeout=_PATIENCE_S):
             return
         try:
             if self._is_draining:
@@ -368,6 +382,7 @@ class Delivery:
 
     def _drain_queue(self) -> None:
         """Ctrl-C may end this between any two steps; what was begun is then done by the next who calls."""
+        self._follow_plan()
         self._queued_size = 0
         left = self._queue.qsize()
         is_last = False
@@ -475,13 +490,20 @@ class Delivery:
             sender.announce_absence(self._announces_absence)
             route = self._routes[destination] = _Route(fingerprint, label, shelf, sender)
             self._look_around_at = 0.0
+            former = self._by_fingerprint.get(fingerprint)
+            self._by_fingerprint[fingerprint] = route
+            if former is not None:  # it goes there in another way, with another certificate or proxy
+                self._routes.update({known: route for known, each in self._routes.items() if each is former})
+                former.sender.retire(sender)
         return route
 
     def _forget_routes(self) -> None:
         with self._draining:
+            default = self._routes.get(self.default)
             for destination, route in list(self._routes.items()):
-                if destination != self.default and not route.shelf.waiting():
+                if route is not default and not route.shelf.waiting():
                     del self._routes[destination]
+                    self._by_fingerprint.pop(route.fingerprint, None)
                     route.sender.close(time.monotonic())
 
     def _settle(self, outcome: str, quantity: int) -> None:
@@ -503,8 +525,9 @@ class Delivery:
             self._held.append(lock)
 
     def _after_fork(self) -> None:
-        while self._held:
-            self._held.pop().release()
+        held, self._held = self._held, []  # the last that is let go of lets another thread fork, which holds its own
+        while held:
+            held.pop().release()
 
     def _forked(self) -> None:
         self._held = []
@@ -527,7 +550,11 @@ def _write(owner: weakref.ref[Delivery], bell: queue.SimpleQueue[None]) -> None:
         delivery = owner()
         if delivery is None:
             return
-        pause = delivery._write_once()  # noqa: SLF001 - our own
+        try:
+            pause = delivery._write_once()  # noqa: SLF001 - our own
+        except Exception:  # noqa: BLE001 - without the writer nothing would be sent any more
+            pause = _LOOK_AGAIN_S
+            _diagnostics.internal_error("writing what has ended")
         del delivery
 
 

@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany import _diagnostics
-from contextcompany._item import ROW_OVERHEAD, SIGNALS, Entry, Item, Key, Line, item_of, row_size
+from contextcompany._item import ROW_OVERHEAD, SIGNALS, Entry, Item, Key, Line, first, item_of, row_size
 
 try:
     import sqlite3
@@ -107,6 +107,8 @@ class DiskStore:
         self._open: set[int] = set()
         self._unclosed: set[int] = set()
         """Spans that ended when the disk failed, and are still in the table of what is open."""
+        self.writing_thread = 0
+        """The thread that is in the midst of a transaction."""
         self._is_unsure = False
         """Whether the table may hold something else than what is known of it: writing was interrupted, as by Ctrl-C."""
 
@@ -163,6 +165,11 @@ class DiskStore:
             connection.execute("COMMIT")
             if expired:
                 _diagnostics.count("expired", expired)
+                _diagnostics.warn(
+                    "expired",
+                    "%d spans or events that nobody took for seven days were deleted from the outbox.",
+                    expired,
+                )
             store._recount()
             store.is_adopted = True
         except BaseException:
@@ -210,12 +217,20 @@ class DiskStore:
             line = self._lines.get((destination, signal))
             if line is None:
                 return []
+            if line.returned:
+                return first(line.returned, max_bytes)
             if line.spilled and len(line.cached) < 2:  # the one that did not fit may have been left
                 self._refill(line, destination, signal, max_bytes)
             taken = line.take(max_bytes)
             self._cached_size -= sum([len(item.body) for item in taken])
             self._in_hand.update([item.key.id for item in taken])
             return taken
+
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Hand out again, before all others, what was taken and is not settled."""
+        with self._lock:
+            for item in items:
+                self._lines[item.key.destination, item.signal].returned.append(item)
 
     def delete(self, items: Sequence[Item]) -> None:
         """Forget what was taken. If the disk fails now, it is deleted with the next ones."""
@@ -276,6 +291,9 @@ class DiskStore:
             left = self.waiting()
             if left and not self.is_there():  # its directory was deleted, and it goes with the process
                 _diagnostics.count("not_sent", left)
+                _diagnostics.warn(
+                    "not_sent", "%d spans or events waited in an outbox file that was deleted, and are lost.", left
+                )
             if self._unclosed:
                 with suppress(sqlite3.Error):
                     self.put([], [], [])
@@ -316,6 +334,7 @@ class DiskStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
+            self.writing_thread = threading.get_ident()
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
@@ -326,6 +345,8 @@ class DiskStore:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
             raise
+        finally:
+            self.writing_thread = 0
 
     def _make_sure(self) -> None:
         """Look what is there after an interruption."""

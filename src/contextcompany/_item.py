@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from contextcompany._settings import Signal
 
-__all__ = ["ROW_OVERHEAD", "SIGNALS", "Entry", "Item", "Key", "Line", "Store", "item_of", "row_size"]
+__all__ = ["ROW_OVERHEAD", "SIGNALS", "Entry", "Item", "Key", "Line", "Store", "first", "item_of", "row_size"]
 
 SIGNALS: tuple[Signal, ...] = ("traces", "logs")
 
@@ -58,6 +58,7 @@ class Store(Protocol):
 
     def put(self, entries: Sequence[Entry], snapshots: Sequence[Entry], closed: Sequence[int]) -> None: ...
     def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]: ...
+    def put_back(self, items: Sequence[Item]) -> None: ...
     def delete(self, items: Sequence[Item]) -> None: ...
     def waiting(self, destination: str | None = None) -> int: ...
     def destinations(self) -> AbstractSet[str]: ...
@@ -73,7 +74,7 @@ class Store(Protocol):
 class Line:
     """What waits for one destination, of one signal: the oldest in memory, and all of it in the table."""
 
-    __slots__ = ("cached", "in_hand", "last", "spilled", "waiting")
+    __slots__ = ("cached", "in_hand", "last", "returned", "spilled", "waiting")
 
     def __init__(self, *, spilled: bool = False, waiting: int = 0) -> None:
         self.cached: deque[Item] = deque()
@@ -82,17 +83,13 @@ class Line:
         self.spilled = spilled
         """Whether there may be more behind that one which are in the table only."""
         self.waiting = waiting
+        self.returned: deque[Item] = deque()
+        """Taken, and put back unsettled; they are in hand still."""
         self.in_hand = 0
         """How many of those that wait were taken, and not settled yet."""
 
     def take(self, max_bytes: int) -> list[Item]:
-        taken: list[Item] = []
-        size = 0
-        while self.cached:
-            size += len(self.cached[0].body)
-            if taken and size > max_bytes:
-                break
-            taken.append(self.cached.popleft())
+        taken = first(self.cached, max_bytes)
         if taken:
             self.in_hand += len(taken)
             self.last = max(self.last, taken[-1].key.id)
@@ -102,6 +99,18 @@ class Line:
         """One of those that were taken waits no more."""
         self.waiting -= 1
         self.in_hand -= 1
+
+
+def first(items: deque[Item], max_bytes: int) -> list[Item]:
+    """Take the first ones out, at least one if there is any."""
+    taken: list[Item] = []
+    size = 0
+    while items:
+        size += len(items[0].body)
+        if taken and size > max_bytes:
+            break
+        taken.append(items.popleft())
+    return taken
 
 
 def row_size(what: Entry | Item) -> int:

@@ -56,6 +56,9 @@ class Shelf(Protocol):
     def dropped(self, items: Sequence[Item], reason: str) -> None:
         """They are given up."""
 
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Somebody else is to send them."""
+
     def snapshots(self) -> Sequence[Item]:
         """What is known of open spans and has changed since the last call."""
 
@@ -112,6 +115,7 @@ class Lane:
         self._is_default = is_default
         self.keep = keep
         self._clock = clock
+        self._timeout = endpoint.timeout
         self._batches: deque[_Batch] = deque()
         self._suspects: list[_Batch] = []
         self._limit = MAX_REQUEST_BYTES
@@ -181,6 +185,13 @@ class Lane:
         else:
             self._failed(batch, verdict)
 
+    def give_back(self) -> None:
+        """Put back on the shelf all that is in hand."""
+        self._merge()
+        for batch in self._batches:
+            self._shelf.put_back(batch.items)
+        self._batches.clear()
+
     def settle(self) -> None:
         """Say that nothing more can be sent for now: what only this endpoint refuses, if it refuses all, is held."""
         if not self._suspects:
@@ -210,6 +221,8 @@ class Lane:
             is_compressed = self.client.will_compress(body)
             answer = self.client.post(body, timeout=timeout)
         except NoAnswerError as error:
+            if error.trouble == "timed out" and timeout < self._timeout:  # the endpoint may take longer than we can
+                return None, Verdict("stopped", str(error)), is_compressed
             return None, failure(error), is_compressed
         except Exception as error:  # noqa: BLE001 - whatever it is, these items are at fault, and the others go on
             _diagnostics.internal_error("sending")

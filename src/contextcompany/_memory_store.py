@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from contextcompany import _diagnostics
-from contextcompany._item import SIGNALS, Entry, Item, Line, item_of, row_size
+from contextcompany._item import SIGNALS, Entry, Item, Line, first, item_of, row_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,15 @@ class MemoryStore:
     def take(self, destination: str, signal: Signal, max_bytes: int) -> list[Item]:
         with self._lock:
             line = self._lines.get((destination, signal))
-            return [] if line is None else line.take(max_bytes)
+            if line is None:
+                return []
+            return first(line.returned, max_bytes) or line.take(max_bytes)
+
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Hand out again, before all others, what was taken and is not settled."""
+        with self._lock:
+            for item in items:
+                self._lines[item.key.destination, item.signal].returned.append(item)
 
     def delete(self, items: Sequence[Item]) -> None:
         with self._lock:

@@ -107,6 +107,11 @@ class Outbox:
             return store.take(destination, signal, max_bytes)  # of what is in memory
         return []
 
+    def is_being_written_here(self) -> bool:
+        """Whether this thread is at it: garbage collection came in between, and ends something."""
+        here = threading.get_ident()
+        return any(isinstance(each, DiskStore) and each.writing_thread == here for each in (self._own, *self._others))
+
     def prepare(self) -> None:
         """Make the file, which takes longer than writing to it."""
         with self._lock:
@@ -147,6 +152,9 @@ class Outbox:
                 self._strangers[path.name] = destinations
             return set()
         with self._lock:
+            if self._is_closed:
+                store.close()
+                return set()
             self._others.append(store)
         return destinations & known
 
@@ -161,14 +169,19 @@ class Outbox:
                 store.close()
             if own is not None:
                 own.shrink()
+            if self.dead_letters is not None:
+                self.dead_letters.expire()
 
-    def close(self) -> None:
+    def close(self, timeout: float = 1.0) -> None:
         """Let go of everything; what is left on disk is for a later process."""
-        with self._adopting, self._lock:
-            self._is_closed = True
+        self._is_closed = True  # whoever takes over a file, which may take long, lets go of it
+        is_idle = self._adopting.acquire(timeout=timeout)
+        with self._lock:
             for store in self.stores():
                 store.close()
             self._own, self._memory, self._others = None, None, []
+        if is_idle:
+            self._adopting.release()
 
     def become(self, other: Outbox) -> None:
         """Keep things as `other`, which is new, from now on; what waits goes on from where it is."""
@@ -184,11 +197,15 @@ class Outbox:
         yield self._lock
         for store in self.stores():
             yield store.lock
+        if self.dead_letters is not None:
+            yield self.dead_letters.lock
 
     def leak(self) -> None:
         """In a forked child: keep the parent's files from being touched."""
-        for store in self.stores():
-            store.leak()
+        # Without the lock: a fork in C that tells Python only afterwards may find it held by a thread that is not here.
+        for store in (*self._others, self._own):
+            if store is not None:
+                store.leak()
 
     def _writable(self) -> DiskStore | None:
         if self._directory is None or time.monotonic() < self._disk_retry_at:
@@ -203,7 +220,7 @@ class Outbox:
             self._own = None
         try:
             self._own = DiskStore.create(self._directory, self._max_size, fsync=self._fsync)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: no name for a directory
             self._memory_only(str(error))
         return self._own
 
@@ -235,7 +252,7 @@ class Outbox:
         tried = 0
         try:
             found = sorted(os.scandir(self._directory), key=lambda each: each.name)
-        except OSError:
+        except (OSError, ValueError):
             return
         names = {each.name for each in found}
         self._strangers = {name: them for name, them in self._strangers.items() if name in names}
@@ -314,6 +331,11 @@ class Shelf:
         self._delete(items)
         self._settle(reason, len(items))
 
+    def put_back(self, items: Sequence[Item]) -> None:
+        """Hand them out again to somebody else."""
+        for store, some in _by_store(items):
+            store.put_back(some)
+
     def waiting(self) -> int:
         """How many wait, those that were taken and not settled included."""
         return sum(store.waiting(self._destination) for store in self._outbox.stores())
@@ -339,8 +361,12 @@ class Shelf:
 
     @staticmethod
     def _delete(items: Sequence[Item]) -> None:
-        by_store: dict[int, list[Item]] = {}
-        for item in items:
-            by_store.setdefault(id(item.key.store), []).append(item)
-        for some in by_store.values():
-            some[0].key.store.delete(some)
+        for store, some in _by_store(items):
+            store.delete(some)
+
+
+def _by_store(items: Sequence[Item]) -> list[tuple[Store, list[Item]]]:
+    by_store: dict[int, list[Item]] = {}
+    for item in items:
+        by_store.setdefault(id(item.key.store), []).append(item)
+    return [(some[0].key.store, some) for some in by_store.values()]

@@ -471,8 +471,8 @@ class ObservatorySpanProcessor(ForeignSpans):
     def __init__(self, api_key: str | None = None, url: str | None = None, *, all_spans: bool = False) -> None:
         settings = _settings.resolve(_configure.configured(), os.environ)
         destination = _settings.destination(settings, os.environ, api_key=api_key, url=url)
-        self._delivery = Delivery(destination, _plan(settings, os.environ))
-        self._shutdown_timeout = settings.shutdown_timeout
+        self.delivery = Delivery(destination, _plan(settings, os.environ))
+        self.shutdown_timeout = settings.shutdown_timeout
         self._policy = policy_now()
         super().__init__(lambda attributes: all_spans or _mapping.is_about_agents(attributes), self._queue)
         _processors.add(self)
@@ -480,16 +480,16 @@ class ObservatorySpanProcessor(ForeignSpans):
     def _queue(self, span: ReadableSpan, destination: Destination | None) -> None:
         context = span.get_span_context()
         is_hooked = context is not None and context.span_id in _hooked
-        self._delivery.put_span(within(_configure.policy() or self._policy, span, is_hooked=is_hooked), destination)
+        self.delivery.put_span(within(_configure.policy() or self._policy, span, is_hooked=is_hooked), destination)
 
     def flush(self, timeout: float) -> Report:
         """Send what waits, for at most `timeout` seconds; what became of everything so far."""
-        return self._delivery.flush(timeout)
+        return self.delivery.flush(timeout)
 
     def shutdown(self) -> None:
         """Send what waits for as long as `shutdown_timeout` says, and stop the threads. The rest stays where it is."""
         _processors.discard(self)
-        self._delivery.shutdown(self._shutdown_timeout)
+        self.delivery.shutdown(self.shutdown_timeout)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits; whether all of it left in time."""
@@ -511,10 +511,16 @@ def _sum(reports: list[Report]) -> Report:
 
 def shut_down_before_exit(pipeline: OTelPipeline | None) -> None:
     """Write what waits, and send it for as long as `shutdown_timeout` says, in a process that ends without `atexit`."""
-    for processor in list(_processors):
-        processor.shutdown()
+    processors = list(_processors)
+    timeout = max([each.shutdown_timeout for each in (pipeline, *processors) if each is not None], default=0.0)
+    deadline = time.monotonic() + timeout
+    for each in (pipeline, *processors):
+        if each is not None:
+            each.delivery.write()
     if pipeline is not None:
-        pipeline.shutdown(pipeline.shutdown_timeout)
+        pipeline.shutdown(timeout)
+    for processor in processors:
+        processor.delivery.shutdown(max(deadline - time.monotonic(), 0))
 
 
 class _Nowhere:

@@ -120,10 +120,11 @@ class Sender:
         }
         self._commands: SimpleQueue[Command] = SimpleQueue()  # a finalizer may `put` in the midst of a `get`
         self._flushes: list[_Flush] = []
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()  # Ctrl-C may leave it held; the thread that was interrupted can still go on
         self._thread: threading.Thread | None = None
         self._is_sending = False
         self._is_closed = False
+        self._heir: Sender | None = None
         self._until = inf
 
     @property
@@ -186,6 +187,13 @@ class Sender:
             for lane in self._lanes.values():
                 lane.client.close()
 
+    def retire(self, heir: Sender) -> None:
+        """Leave to `heir`, which has the same shelf, what is in hand and what comes; does not wait for that."""
+        self._heir = heir
+        self._is_closed = True
+        self._commands.put(None)
+        self._ensure_thread()
+
     def abandon(self) -> None:
         """In a forked child: let go of the parent's connections. The sender is not used again."""
         self._is_closed = True
@@ -231,7 +239,11 @@ class Sender:
         finally:
             for lane in self._lanes.values():
                 lane.client.close()
+                if self._heir is not None:
+                    lane.give_back()
             self._thread = None
+            if self._heir is not None:
+                self._heir.wake()
         self._ensure_thread()  # for what came since
 
     def _work_here(self, flush: _Flush) -> None:
