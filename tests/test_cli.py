@@ -191,6 +191,25 @@ def test_doctor_says_what_an_answer_means(receiver, directory, answer, code, tol
     assert (found, findings(out)) == (code, told)
 
 
+def test_doctor_does_not_repeat_what_a_server_says_about_a_key(receiver, directory):
+    """Some servers say which key, token or password they do not know; what doctor prints goes into bug reports."""
+    known = [KEY, "dG9rZW4tMTIzOnBhc3N3b3JkLTEyMw==", "password-123", "query-123"]
+    receiver.answer(401, headers={"content-type": "text/plain"}, body="; ".join(known).encode())
+
+    for options in ([], ["--json"]):
+        _, out, _ = command(
+            "doctor",
+            *options,
+            TCC_API_KEY=KEY,
+            TCC_URL=f"http://token-123:password-123@{receiver.url.removeprefix('http://')}/v1/traces?k=query-123",
+            TCC_OUTBOX_DIR=str(directory),
+        )
+
+        said = json.loads(out)["test_run"]["what"] if options else out
+        assert "401 Unauthorized: …; …; …; …" in said
+        assert [each for each in known if each in out] == []
+
+
 def test_doctor_without_an_answer(receiver, directory):
     """Nobody there, no TLS, or nothing for too long: it is said which."""
     where = {"TCC_OUTBOX_DIR": str(directory)}

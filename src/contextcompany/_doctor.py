@@ -237,7 +237,8 @@ def send_test_run(destination: Destination) -> Trial:
     finally:
         client.close()
     milliseconds = round((time.monotonic() - started) * 1000)
-    return Trial(ok, _words.sentence(what), _words.sentence(advice) if advice else "", milliseconds, run_id)
+    what, advice = client.public(_words.sentence(what)), client.public(_words.sentence(advice) if advice else "")
+    return Trial(ok, what, advice, milliseconds, run_id)
 
 
 def _test_run() -> tuple[str, bytes]:

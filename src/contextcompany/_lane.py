@@ -8,7 +8,6 @@ import time
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from contextcompany import _diagnostics
 from contextcompany._encoding import NotEncodable, partial_success, request, stub
@@ -107,7 +106,7 @@ class Lane:
         self.accepts_snapshots = False
         self.announce_absence = True
         self._shelf = shelf
-        self._secrets = _secrets(endpoint)
+        self._public = self.client.public
         self._label = label
         self._is_default = is_default
         self.keep = keep
@@ -398,23 +397,9 @@ class Lane:
                 fate,
             )
 
-    def _public(self, text: str) -> str:
-        """What a server said, without the keys that it may have repeated."""
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
-
 
 _random = random.SystemRandom()
 """Programs that seed `random` alike, as forked workers do, would all come back at the same instant."""
-
-
-def _secrets(endpoint: Endpoint) -> list[str]:
-    """What no message may show, whoever says it; longest first."""
-    url, proxy = urlsplit(endpoint.url), urlsplit(endpoint.proxy or "")
-    values = [*(value for _, value in endpoint.headers), url.password, url.query, proxy.password]
-    words = {word for value in values if value for word in (value, *value.split()) if len(word) >= 4}
-    return sorted(words, key=len, reverse=True)
 
 
 def _halves(batch: _Batch) -> list[_Batch]:
