@@ -26,6 +26,7 @@ def command(*arguments, **environ):
         env={**os.environ, **environ},
         capture_output=True,
         text=True,
+        encoding=environ.get("PYTHONIOENCODING"),
         check=False,
         timeout=60,
         stdin=subprocess.DEVNULL,
@@ -606,12 +607,12 @@ def test_purge_by_age(outbox, directory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-@pytest.mark.parametrize(("said", "left"), [("y", []), ("", ["waiting"])])
+@pytest.mark.parametrize(("said", "left"), [("y\n", []), ("\n", ["waiting"]), ("\x04", ["waiting"])])
 def test_purge_asks_on_a_terminal(outbox, said, left):
     """Anything but a yes is a no."""
     leave("a", outbox)
     ours, theirs = os.openpty()
-    os.write(ours, f"{said}\n".encode())
+    os.write(ours, said.encode())
     try:
         done = subprocess.run(
             [sys.executable, "-m", "contextcompany", "outbox", "purge"],
@@ -629,7 +630,7 @@ def test_purge_asks_on_a_terminal(outbox, said, left):
     assert done.stdout.startswith(
         f"Delete what waits of ended processes, and the dead letters in {outbox['TCC_OUTBOX_DIR']}?"
     )
-    assert done.returncode == len(left)
+    assert (done.returncode, done.stderr) == (len(left), "")
     assert [file["state"] for file in status(outbox)["files"]] == left
 
 
@@ -644,6 +645,32 @@ def test_help(arguments):
     code, out, _ = command(*arguments)
 
     assert (code, out.startswith("usage: contextcompany")) == (0, True)
+
+
+def test_terminals_without_our_signs(directory):
+    """On Windows, what goes into a file is cp1252, which has no check mark."""
+    for encoding in ("cp1252", "ascii"):
+        code, out, err = command("doctor", TCC_OUTBOX_DIR=str(directory), PYTHONIOENCODING=encoding)
+        assert (code, err, "Findings" in out) == (1, "", True)
+
+        code, out, err = command("outbox", "purge", TCC_OUTBOX_DIR=str(directory), PYTHONIOENCODING=encoding)
+        assert (code, out, "Traceback" in err) == (1, "", False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_a_reader_that_has_seen_enough(directory):
+    """`contextcompany doctor | head -1` ends without a word about it."""
+    done = subprocess.run(
+        f'"{sys.executable}" -m contextcompany outbox | true',
+        env={**os.environ, "TCC_OUTBOX_DIR": str(directory)},
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_an_outbox_that_cannot_be_read(tmp_path):
