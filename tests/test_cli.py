@@ -128,6 +128,37 @@ WARNING = ExportTraceServiceResponse(partial_success={"error_message": "use gzip
             ],
         ),
         (
+            {
+                "status": 400,
+                "headers": {"content-type": "text/html"},
+                "body": b"<html>\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
+            },
+            1,
+            [
+                "✗ The test run was not accepted: 400 Bad Request: 400 The plain HTTP request was sent to HTTPS port.",
+                (
+                    "The receiver does not take what it was sent; is it one for OTLP over HTTP, and is this its path "
+                    "for spans?"
+                ),
+            ],
+        ),
+        (
+            {"status": 403, "headers": {"content-type": "text/html"}, "body": b"<title>403 Forbidden</title>"},
+            1,
+            [
+                "✗ The test run was not accepted: 403 Forbidden.",
+                "A firewall or another server answers with a web page; check the URL.",
+            ],
+        ),
+        (
+            {"headers": {"content-type": "text/html"}, "body": b"<html><title lang=en>Log&nbsp;in &amp; go</title>"},
+            1,
+            [
+                "✗ The test run was not accepted: 200 with a web page: Log in & go.",
+                "A login page or another server answers; check the URL.",
+            ],
+        ),
+        (
             {"status": 308, "headers": {"location": "https://a.example/v1/traces?token=hush"}},
             1,
             [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -50,6 +51,7 @@ _ADVICE: Final = {
 _LATER: Final = (408, 429)
 _REFUSED: Final = (400, 413, 422)
 _REDIRECTS: Final = "it redirects; use the URL that it redirects to"
+_FORBIDDEN: Final = "a firewall or another server answers with a web page; check the URL"
 _CHECK_URL: Final = "check the URL"
 
 
@@ -58,8 +60,10 @@ def judge(answer: Answer) -> Verdict:
     status = answer.status
     if 200 <= status < 300:
         if _is_page(answer):
+            title = _title(answer.body)
+            reason = f"{status} with a web page" + (f": {title}" if title else "")
             advice = "a login page or another server answers; check the URL"
-            return Verdict("held", f"{status} with a web page", advice, may_be_poison=True)
+            return Verdict("held", reason, advice, may_be_poison=True)
         return Verdict("taken")
     reason = _reason(answer)
     if status in _LATER or status >= 500:
@@ -70,7 +74,8 @@ def judge(answer: Answer) -> Verdict:
         return Verdict("not compressed", reason, _ADVICE[415])
     if 300 <= status < 400:
         return Verdict("held", reason, _redirected(answer))
-    return Verdict("held", reason, _ADVICE.get(status, _CHECK_URL), may_be_poison=status == 403)
+    advice = _FORBIDDEN if status == 403 and _is_page(answer) else _ADVICE.get(status, _CHECK_URL)
+    return Verdict("held", reason, advice, may_be_poison=status == 403)
 
 
 def failure(error: NoAnswerError) -> Verdict:
@@ -102,8 +107,14 @@ def _is_page(answer: Answer) -> bool:
 def _reason(answer: Answer) -> str:
     """The status and what the server says about it."""
     status = f"{answer.status} {answer.reason}".strip()
-    text = "" if _is_page(answer) else _printable(answer.body[:4096])
-    return f"{status}: {text}" if text else status
+    text = _title(answer.body) if _is_page(answer) else _printable(answer.body[:4096])
+    return f"{status}: {text}" if text and text != status else status
+
+
+def _title(page: bytes) -> str:
+    """What a web page is about."""
+    title = re.search(rb"<title[^>]*>([^<]*)", page[:4096], re.IGNORECASE)
+    return " ".join(unescape(_printable(title[1])).split()) if title else ""
 
 
 def _printable(body: bytes) -> str:
