@@ -267,6 +267,21 @@ def test_doctor_without_an_answer(receiver, directory):
     assert [slow[0], no_tls[0], nobody[0]] == [1, 1, 1]
 
 
+def test_doctor_where_a_proxy_is_down(receiver, directory):
+    """It is the proxy that does not listen, not the receiver."""
+    receiver.close()
+    proxy = receiver.url.replace("http://", f"http://user:{KEY}@")
+    code, out, _ = command("doctor", TCC_URL="https://a.example", TCC_PROXY=proxy, TCC_OUTBOX_DIR=str(directory))
+
+    assert (code, findings(out)) == (
+        1,
+        [
+            "✗ No answer from a.example to the test run: the proxy does not listen.",
+            f"The way there is through the proxy {receiver.url}: check TCC_PROXY.",
+        ],
+    )
+
+
 def test_doctor_where_a_name_is_unknown(directory):
     """The resolver's no is said in words."""
     program = """

@@ -293,7 +293,10 @@ def _without_answer(error: NoAnswerError, destination: Destination) -> tuple[str
             f"nothing listens at {host}, and no other place is configured",
             "set TCC_API_KEY, TCC_URL or OTEL_EXPORTER_OTLP_ENDPOINT, or start an Observatory on this machine",
         )
-    return f"no answer from {host} to the test run: {error}", verdict.advice or _ADVICE.get(error.trouble, "")
+    advice = verdict.advice or _ADVICE.get(error.trouble, "")
+    if destination.traces.proxy and not error.was_connected and not verdict.advice:
+        advice = f"the way there is through the proxy {public_url(destination.traces.proxy)}: check TCC_PROXY"
+    return f"no answer from {host} to the test run: {error}", advice
 
 
 # --- for people ------------------------------------------------------------------------------------------------------
