@@ -26,6 +26,7 @@ from contextcompany._encoding import encode_span, envelope
 from contextcompany._item import Item
 from contextcompany._sender import Sender
 from contextcompany._settings import Endpoint, Signal
+from programs import run_program
 from server import FaultServer
 
 KEY = "Bearer tcc_secret_0123456789"
@@ -1246,6 +1247,16 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         start(self)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_names_of_opentelemetry_that_are_not_public_may_go():
+    """A version that has other ones does not keep anything from being sent."""
+    source = """
+        from opentelemetry import context
+        del context._SUPPRESS_INSTRUMENTATION_KEY, context._SUPPRESS_HTTP_INSTRUMENTATION_KEY
+        from contextcompany._sender import Sender
+    """
+    assert run_program(source).err == ""
 
 
 def test_an_instrumented_client_records_no_span_of_ours(bench, server):
