@@ -19,7 +19,7 @@ from contextcompany._encoding import encode_span, envelope, partial_success, req
 from contextcompany._http import Client, NoAnswerError
 from contextcompany._item import Item
 from contextcompany._settings import SETTINGS, Settings, public_url
-from contextcompany._verdict import failure, judge
+from contextcompany._verdict import failure, judge, legible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -258,6 +258,7 @@ def _with_answer(answer: Answer) -> tuple[bool, str, str]:
     if verdict.outcome != "taken":
         return False, f"the test run was not accepted: {verdict.reason}", verdict.advice or _advice(answer.status)
     rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
+    message = legible(message)
     if rejected:
         return (
             False,
@@ -265,7 +266,7 @@ def _with_answer(answer: Answer) -> tuple[bool, str, str]:
             "ask who runs the receiver",
         )
     said = f"; the receiver says: {message}" if message else ""
-    return True, f"the test run was accepted: {answer.status} {answer.reason}".rstrip() + said, ""
+    return True, f"the test run was accepted: {answer.status} {legible(answer.reason)}".rstrip() + said, ""
 
 
 def _advice(status: int) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from contextcompany import _diagnostics
 from contextcompany._encoding import NotEncodable, partial_success, request, stub
 from contextcompany._http import Client, NoAnswerError
-from contextcompany._verdict import MAX_DELAY_S, Verdict, failure, judge
+from contextcompany._verdict import MAX_DELAY_S, Verdict, failure, judge, legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,6 @@ __all__ = ["MAX_REQUEST_BYTES", "Lane", "Setback", "Shelf"]
 MAX_REQUEST_BYTES = 4 * 2**20
 """Bytes of a request, unless one item alone has more; receivers refuse them from here on."""
 
-_MAX_SAID = 200
 _MIN_REQUEST_BYTES = 64 * 2**10
 _FIRST_DELAY_S = 0.5
 _FAILURES_UNTIL_SPLIT = 3
@@ -262,7 +261,7 @@ class Lane:
             return 0
         rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
         rejected = min(rejected, sent)
-        said = self._public(message)[:_MAX_SAID]
+        said = legible(self._public(message))
         if rejected > 0:
             text = "%s took a request and threw %d of its items away: %s"
             _diagnostics.warn(f"partial_success {self._label}", text, self._label, rejected, said)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from contextcompany._http import Answer, NoAnswerError
 
-__all__ = ["MAX_DELAY_S", "Verdict", "failure", "judge"]
+__all__ = ["MAX_DELAY_S", "Verdict", "failure", "judge", "legible"]
 
 MAX_DELAY_S = 60.0
 """Nothing waits longer than this until it is tried again, whatever a server asks for."""
@@ -106,7 +106,7 @@ def _is_page(answer: Answer) -> bool:
 
 def _reason(answer: Answer) -> str:
     """The status and what the server says about it."""
-    status = f"{answer.status} {answer.reason}".strip()
+    status = f"{answer.status} {legible(answer.reason)}".strip()
     text = _title(answer.body) if _is_page(answer) else _printable(answer.body[:4096])
     return f"{status}: {text}" if text and text != status else status
 
@@ -114,13 +114,18 @@ def _reason(answer: Answer) -> str:
 def _title(page: bytes) -> str:
     """What a web page is about."""
     title = re.search(rb"<title[^>]*>([^<]*)", page[:4096], re.IGNORECASE)
-    return " ".join(unescape(_printable(title[1])).split()) if title else ""
+    return legible(unescape(_printable(title[1]))) if title else ""
 
 
 def _printable(body: bytes) -> str:
     """The text in an error's body, which OTLP servers wrap into a small protobuf message."""
     runs: list[str] = re.findall(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]{4,}", body.decode(errors="replace"))
-    text = " ".join(max(runs, key=len, default="").split())
+    return legible(max(runs, key=len, default=""))
+
+
+def legible(text: str) -> str:
+    """What others said, on one line, not too long, and without what would move about on a terminal."""
+    text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
 
 
@@ -130,7 +135,7 @@ def _redirected(answer: Answer) -> str:
     except ValueError:
         return _REDIRECTS
     host = place.netloc.rpartition("@")[2]
-    return f"it redirects; is {place.scheme}://{host}{place.path} the right URL?" if host else _REDIRECTS
+    return f"it redirects; is {legible(f'{place.scheme}://{host}{place.path}')} the right URL?" if host else _REDIRECTS
 
 
 def _retry_after(answer: Answer) -> float | None:

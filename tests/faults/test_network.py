@@ -728,6 +728,25 @@ def test_http_to_a_tls_server_is_held(bench):
     assert "https://" in str(made.sender.status.error)
 
 
+@pytest.mark.parametrize("status", [401, 503, 301])
+def test_what_a_server_says_stays_on_its_line(bench, server, caplog, status):
+    """Neither the reason, nor the body, nor a place to go moves about on the terminal that shows a log."""
+
+    def loud(x: faults.Exchange) -> None:
+        x.read_body()
+        where = b"location: https://elsewhere.example/\x1b[2J/traces\r\ncontent-length: 11\r\n\r\n"
+        x.sock.sendall(b"HTTP/1.1 %d \x1b[2J\x08%s\r\n" % (status, b"no" * 10_000) + where + b"\x1b[31m\nERROR")
+
+    server.always = loud
+    made = bench(server.url)
+    made.put(spans(1))
+    made.flush()
+
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.isprintable()
+    assert len(said) < 700
+
+
 @pytest.mark.parametrize(("status", "body"), [(200, b""), (200, b"ok"), (202, b"{}"), (204, b"")])
 def test_an_answer_without_markup_is_no_web_page(bench, server, status, body):
     """N7: Flask, PHP and others call what has no type of its own HTML."""
