@@ -133,9 +133,12 @@ class Client:
         return self.compresses and len(body) >= _WORTH_COMPRESSING
 
     def public(self, text: str) -> str:
-        """What a server said, without the keys that it may have repeated."""
+        """What a server said, without the keys that it may have repeated, and the start of one where it was cut off."""
         for secret in self._secrets:
             text = text.replace(secret, "…")
+            for length in range(4, len(secret)):
+                if text.endswith(f"{secret[:length]}…"):
+                    text = text[: -length - 1] + "…"
         return text
 
     def close(self) -> None:

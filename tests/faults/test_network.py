@@ -728,6 +728,17 @@ def test_http_to_a_tls_server_is_held(bench):
     assert "https://" in str(made.sender.status.error)
 
 
+def test_a_key_that_is_cut_off_is_not_shown(bench, server):
+    """What a server says is cut to 200 characters, wherever that is."""
+    made = bench(server.url)
+    made.put(spans(1))
+    for shown in range(4, len(KEY)):
+        server.always = faults.answer(401, b"x" * (200 - shown) + KEY.encode(), content_type="text/plain")
+        made.flush()
+
+        assert str(made.sender.status.error).endswith("x…")
+
+
 @pytest.mark.parametrize("status", [401, 503, 301])
 def test_what_a_server_says_stays_on_its_line(bench, server, caplog, status):
     """Neither the reason, nor the body, nor a place to go moves about on the terminal that shows a log."""
