@@ -693,6 +693,18 @@ def test_help(arguments):
     assert (code, out.startswith("usage: contextcompany")) == (0, True)
 
 
+def test_dead_letters_that_are_damaged(directory):
+    """They are shown as a damaged file, and can be deleted."""
+    directory.mkdir(0o700)
+    (directory / "dead-letters.db").write_bytes(b"x" * 5000)
+    environ = {"TCC_OUTBOX_DIR": str(directory)}
+
+    code, out, err = command("outbox", **environ)
+
+    assert (code, err, "damaged: dead-letters.db.corrupt" in out) == (0, "", True)
+    assert command("outbox", "purge", "--yes", **environ) == (0, "Deleted: 1 damaged file.\n", "")
+
+
 def test_terminals_without_our_signs(directory):
     """On Windows, what goes into a file is cp1252, which has no check mark."""
     for encoding in ("cp1252", "ascii"):

@@ -6,9 +6,11 @@ import os
 import threading
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from contextcompany import _diagnostics
+from contextcompany._disk_store import is_the_disk, put_aside
 
 try:
     import sqlite3
@@ -16,7 +18,7 @@ except ImportError:  # pragma: no cover - a Python that was built without it
     sqlite3 = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from contextcompany._item import Item
@@ -37,6 +39,9 @@ CREATE TABLE IF NOT EXISTS dead (
     at INTEGER NOT NULL, head BLOB NOT NULL, scope BLOB NOT NULL, body BLOB NOT NULL
 )
 """
+
+
+_Result = TypeVar("_Result")
 
 
 class DeadLetter(NamedTuple):
@@ -64,13 +69,8 @@ class DeadLetters:
     def put(self, destination: str, label: str, item: Item, reason: str) -> None:
         """Keep one. When that fails, it is said: what the letter holds is lost then."""
         try:
-            with self._lock, closing(self._connect()) as connection, connection:
-                connection.execute(
-                    "INSERT INTO dead (destination, label, signal, reason, at, head, scope, body) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (destination, label, item.signal, reason, int(time.time()), item.head, item.scope, item.body),
-                )
-                self._make_room(connection)
+            row = (destination, label, item.signal, reason, int(time.time()), item.head, item.scope, item.body)
+            self._do(partial(_insert, row=row))
         except (OSError, sqlite3.Error) as error:
             _diagnostics.count("dead_letter_lost")
             _diagnostics.warn("dead_letter_lost", "What a receiver refused could not be kept: %s", error)
@@ -83,9 +83,7 @@ class DeadLetters:
         """
         if not self.path.exists():
             return []
-        with self._lock, closing(self._connect()) as connection:
-            columns = "id, destination, label, signal, reason, at, head, scope, body"
-            return [DeadLetter(*row) for row in connection.execute(f"SELECT {columns} FROM dead ORDER BY id")]  # noqa: S608 - a constant
+        return self._do(_all)
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget some.
@@ -94,23 +92,48 @@ class DeadLetters:
             sqlite3.Error: the file cannot be written.
         """
         if self.path.exists():
-            with self._lock, closing(self._connect()) as connection, connection:
-                connection.executemany("DELETE FROM dead WHERE id = ?", [(each,) for each in ids])
+            self._do(partial(_delete, ids=list(ids)))
 
-    def _connect(self) -> sqlite3.Connection:
+    def _do(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """In a transaction; in a new file if this one is damaged, else all that is refused later would be lost."""
+        with self._lock:
+            try:
+                return self._once(work)
+            except sqlite3.DatabaseError as error:
+                if is_the_disk(error):
+                    raise
+            put_aside(self.path)
+            return self._once(work)
+
+    def _once(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self.path, timeout=_BUSY_S)
-        connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
-        connection.execute(_SCHEMA)
-        return connection
+        with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as connection, connection:
+            connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
+            connection.execute(_SCHEMA)
+            return work(connection)
 
-    @staticmethod
-    def _make_room(connection: sqlite3.Connection) -> None:
-        expired = connection.execute("DELETE FROM dead WHERE at < ?", (int(time.time()) - _MAX_AGE_S,)).rowcount
-        _diagnostics.count("dead_letter_expired", expired) if expired else None
-        size = connection.execute("SELECT total(length(body)) FROM dead").fetchone()[0]
-        for row_id, length in connection.execute("SELECT id, length(body) FROM dead ORDER BY id").fetchall():
-            if size <= _MAX_SIZE:
-                break
-            connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
-            size -= length
+
+def _insert(connection: sqlite3.Connection, row: tuple[object, ...]) -> None:
+    columns = "destination, label, signal, reason, at, head, scope, body"
+    connection.execute(f"INSERT INTO dead ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - a constant
+    _make_room(connection)
+
+
+def _all(connection: sqlite3.Connection) -> list[DeadLetter]:
+    rows = connection.execute(f"SELECT {', '.join(DeadLetter._fields)} FROM dead ORDER BY id")  # noqa: S608 - likewise
+    return [DeadLetter(*row) for row in rows]
+
+
+def _delete(connection: sqlite3.Connection, ids: list[int]) -> None:
+    connection.executemany("DELETE FROM dead WHERE id = ?", [(each,) for each in ids])
+
+
+def _make_room(connection: sqlite3.Connection) -> None:
+    expired = connection.execute("DELETE FROM dead WHERE at < ?", (int(time.time()) - _MAX_AGE_S,)).rowcount
+    _diagnostics.count("dead_letter_expired", expired) if expired else None
+    size = connection.execute("SELECT total(length(body)) FROM dead").fetchone()[0]
+    for row_id, length in connection.execute("SELECT id, length(body) FROM dead ORDER BY id").fetchall():
+        if size <= _MAX_SIZE:
+            break
+        connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
+        size -= length

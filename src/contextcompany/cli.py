@@ -69,7 +69,7 @@ def _status(options: argparse.Namespace) -> int:
     from contextcompany import _outbox_admin as admin  # noqa: PLC0415 - see above
 
     settings, directory = _outbox()
-    files, letters = admin.files(directory), admin.letters(directory)
+    letters, files = admin.letters(directory), admin.files(directory)
     if options.json:
         _print(
             {
