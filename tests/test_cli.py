@@ -26,6 +26,7 @@ def command(*arguments, **environ):
         env={**os.environ, **environ},
         capture_output=True,
         text=True,
+        encoding=environ.get("PYTHONIOENCODING"),
         check=False,
         timeout=60,
         stdin=subprocess.DEVNULL,
@@ -127,6 +128,37 @@ WARNING = ExportTraceServiceResponse(partial_success={"error_message": "use gzip
             ],
         ),
         (
+            {
+                "status": 400,
+                "headers": {"content-type": "text/html"},
+                "body": b"<html>\n<head><title>400 The plain HTTP request was sent to HTTPS port</title></head>",
+            },
+            1,
+            [
+                "✗ The test run was not accepted: 400 Bad Request: 400 The plain HTTP request was sent to HTTPS port.",
+                (
+                    "The receiver does not take what it was sent; is it one for OTLP over HTTP, and is this its path "
+                    "for spans?"
+                ),
+            ],
+        ),
+        (
+            {"status": 403, "headers": {"content-type": "text/html"}, "body": b"<title>403 Forbidden</title>"},
+            1,
+            [
+                "✗ The test run was not accepted: 403 Forbidden.",
+                "A firewall or another server answers with a web page; check the URL.",
+            ],
+        ),
+        (
+            {"headers": {"content-type": "text/html"}, "body": b"<html><title lang=en>Log&nbsp;in &amp; go</title>"},
+            1,
+            [
+                "✗ The test run was not accepted: 200 with a web page: Log in & go.",
+                "A login page or another server answers; check the URL.",
+            ],
+        ),
+        (
             {"status": 308, "headers": {"location": "https://a.example/v1/traces?token=hush"}},
             1,
             [
@@ -191,6 +223,25 @@ def test_doctor_says_what_an_answer_means(receiver, directory, answer, code, tol
     assert (found, findings(out)) == (code, told)
 
 
+def test_doctor_does_not_repeat_what_a_server_says_about_a_key(receiver, directory):
+    """Some servers say which key, token or password they do not know; what doctor prints goes into bug reports."""
+    known = [KEY, "dG9rZW4tMTIzOnBhc3N3b3JkLTEyMw==", "password-123", "query-123"]
+    receiver.answer(401, headers={"content-type": "text/plain"}, body="; ".join(known).encode())
+
+    for options in ([], ["--json"]):
+        _, out, _ = command(
+            "doctor",
+            *options,
+            TCC_API_KEY=KEY,
+            TCC_URL=f"http://token-123:password-123@{receiver.url.removeprefix('http://')}/v1/traces?k=query-123",
+            TCC_OUTBOX_DIR=str(directory),
+        )
+
+        said = json.loads(out)["test_run"]["what"] if options else out
+        assert "401 Unauthorized: …; …; …; …" in said
+        assert [each for each in known if each in out] == []
+
+
 def test_doctor_without_an_answer(receiver, directory):
     """Nobody there, no TLS, or nothing for too long: it is said which."""
     where = {"TCC_OUTBOX_DIR": str(directory)}
@@ -214,6 +265,21 @@ def test_doctor_without_an_answer(receiver, directory):
         "Is the receiver running, and is the port right?",
     ]
     assert [slow[0], no_tls[0], nobody[0]] == [1, 1, 1]
+
+
+def test_doctor_where_a_proxy_is_down(receiver, directory):
+    """It is the proxy that does not listen, not the receiver."""
+    receiver.close()
+    proxy = receiver.url.replace("http://", f"http://user:{KEY}@")
+    code, out, _ = command("doctor", TCC_URL="https://a.example", TCC_PROXY=proxy, TCC_OUTBOX_DIR=str(directory))
+
+    assert (code, findings(out)) == (
+        1,
+        [
+            "✗ No answer from a.example to the test run: the proxy does not listen.",
+            f"The way there is through the proxy {receiver.url}: check TCC_PROXY.",
+        ],
+    )
 
 
 def test_doctor_where_a_name_is_unknown(directory):
@@ -587,12 +653,12 @@ def test_purge_by_age(outbox, directory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
-@pytest.mark.parametrize(("said", "left"), [("y", []), ("", ["waiting"])])
+@pytest.mark.parametrize(("said", "left"), [("y\n", []), ("\n", ["waiting"]), ("\x04", ["waiting"])])
 def test_purge_asks_on_a_terminal(outbox, said, left):
     """Anything but a yes is a no."""
     leave("a", outbox)
     ours, theirs = os.openpty()
-    os.write(ours, f"{said}\n".encode())
+    os.write(ours, said.encode())
     try:
         done = subprocess.run(
             [sys.executable, "-m", "contextcompany", "outbox", "purge"],
@@ -610,7 +676,7 @@ def test_purge_asks_on_a_terminal(outbox, said, left):
     assert done.stdout.startswith(
         f"Delete what waits of ended processes, and the dead letters in {outbox['TCC_OUTBOX_DIR']}?"
     )
-    assert done.returncode == len(left)
+    assert (done.returncode, done.stderr) == (len(left), "")
     assert [file["state"] for file in status(outbox)["files"]] == left
 
 
@@ -625,6 +691,44 @@ def test_help(arguments):
     code, out, _ = command(*arguments)
 
     assert (code, out.startswith("usage: contextcompany")) == (0, True)
+
+
+def test_dead_letters_that_are_damaged(directory):
+    """They are shown as a damaged file, and can be deleted."""
+    directory.mkdir(0o700)
+    (directory / "dead-letters.db").write_bytes(b"x" * 5000)
+    environ = {"TCC_OUTBOX_DIR": str(directory)}
+
+    code, out, err = command("outbox", **environ)
+
+    assert (code, err, "damaged: dead-letters.db.corrupt" in out) == (0, "", True)
+    assert command("outbox", "purge", "--yes", **environ) == (0, "Deleted: 1 damaged file.\n", "")
+
+
+def test_terminals_without_our_signs(directory):
+    """On Windows, what goes into a file is cp1252, which has no check mark."""
+    for encoding in ("cp1252", "ascii"):
+        code, out, err = command("doctor", TCC_OUTBOX_DIR=str(directory), PYTHONIOENCODING=encoding)
+        assert (code, err, "Findings" in out) == (1, "", True)
+
+        code, out, err = command("outbox", "purge", TCC_OUTBOX_DIR=str(directory), PYTHONIOENCODING=encoding)
+        assert (code, out, "Traceback" in err) == (1, "", False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_a_reader_that_has_seen_enough(directory):
+    """`contextcompany doctor | head -1` ends without a word about it."""
+    done = subprocess.run(
+        f'"{sys.executable}" -m contextcompany outbox | true',
+        env={**os.environ, "TCC_OUTBOX_DIR": str(directory)},
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_an_outbox_that_cannot_be_read(tmp_path):

@@ -473,7 +473,11 @@ def test_depth(place, wrap):
             assert made.count('"x') == 1 or made.count('\\"x') == 1
 
 
-@pytest.mark.parametrize(("key", "expected"), [("\ud800", "\ufffd"), (None, "None"), (7, "7"), (Unprintable(), None)])
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [("\ud800", "\ufffd"), (None, "None"), (7, "7"), (10**5000, hex(10**5000)), (Unprintable(), None)],
+    ids=["surrogate", "none", "number", "very large", "unprintable"],
+)
 def test_keys(key, expected):
     """A key that is no text becomes text."""
     made = read(sent_span(span(attributes={key: 1, "good": "kept"})).attributes)

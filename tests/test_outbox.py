@@ -379,6 +379,24 @@ def test_each_outcome_is_counted(make_outbox):
     assert (letter.reason, letter.body, letter.label, letter.signal) == ("400 bad", b"3", "label of a", "traces")
 
 
+@pytest.mark.parametrize("spoil", [0, 4096], ids=["no database", "a damaged page"])
+def test_damaged_dead_letters_are_put_aside(make_outbox, spoil):
+    """Those that come after them are kept."""
+    outbox = make_outbox()
+    outbox.keep([entry(number, size=900) for number in range(20)])
+    shelf = shelf_of(outbox)
+    *items, last = shelf.take(MIB)
+    for item in items:
+        shelf.dead(item, "400")
+    path = outbox.dead_letters.path
+    path.write_bytes(path.read_bytes()[:spoil] + b"x" * 20_000)
+
+    shelf.dead(last, "400")
+
+    assert numbers(outbox.dead_letters.letters()) == [19]
+    assert path.with_name("dead-letters.db.corrupt").exists()
+
+
 def test_dead_letters_are_bounded(make_outbox, monkeypatch):
     """The oldest give way."""
     monkeypatch.setattr("contextcompany._dead_letters._MAX_SIZE", 5000)

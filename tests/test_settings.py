@@ -327,13 +327,18 @@ def test_wrong_arguments(explicit, message):
         ("TCC_SHUTDOWN_TIMEOUT", "2s"),
         ("TCC_CERTIFICATE", "."),
         ("TCC_PROXY", "off"),
-        ("OTEL_SERVICE_NAME", "\udcff"),
     ],
 )
 def test_wrong_variables(variable, value):
     """A wrong variable is a ConfigurationError under the variable's own name."""
     with pytest.raises(ConfigurationError, match=rf"^`{variable}` must "):
         resolve({}, {variable: value})
+
+
+def test_a_service_name_that_is_no_text(caplog):
+    """OpenTelemetry's variable costs its own bytes, not the recording."""
+    assert resolve({}, {"OTEL_SERVICE_NAME": "caf\udce9"}).service_name == "caf\ufffd"
+    assert caplog.messages == ["`OTEL_SERVICE_NAME` is no valid Unicode text; the service is called 'caf\ufffd'."]
 
 
 def test_settings_are_read_only_and_keep_their_secrets():

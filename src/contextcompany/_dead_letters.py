@@ -6,9 +6,11 @@ import os
 import threading
 import time
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from contextcompany import _diagnostics
+from contextcompany._disk_store import is_the_disk, put_aside
 
 try:
     import sqlite3
@@ -16,7 +18,7 @@ except ImportError:  # pragma: no cover - a Python that was built without it
     sqlite3 = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from contextcompany._item import Item
@@ -37,6 +39,9 @@ CREATE TABLE IF NOT EXISTS dead (
     at INTEGER NOT NULL, head BLOB NOT NULL, scope BLOB NOT NULL, body BLOB NOT NULL
 )
 """
+
+
+_Result = TypeVar("_Result")
 
 
 class DeadLetter(NamedTuple):
@@ -65,13 +70,8 @@ class DeadLetters:
     def put(self, destination: str, label: str, item: Item, reason: str) -> None:
         """Keep one. When that fails, it is said: what the letter holds is lost then."""
         try:
-            with self.lock, closing(self._connect()) as connection, connection:
-                connection.execute(
-                    "INSERT INTO dead (destination, label, signal, reason, at, head, scope, body) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (destination, label, item.signal, reason, int(time.time()), item.head, item.scope, item.body),
-                )
-                self._make_room(connection)
+            row = (destination, label, item.signal, reason, int(time.time()), item.head, item.scope, item.body)
+            self._do(partial(_insert, row=row))
         except (OSError, sqlite3.Error) as error:
             _diagnostics.count("dead_letter_lost")
             _diagnostics.warn("dead_letter_lost", "What a receiver refused could not be kept: %s", error)
@@ -84,16 +84,13 @@ class DeadLetters:
         """
         if not self.path.exists():
             return []
-        with self.lock, closing(self._connect()) as connection:
-            columns = "id, destination, label, signal, reason, at, head, scope, body"
-            return [DeadLetter(*row) for row in connection.execute(f"SELECT {columns} FROM dead ORDER BY id")]  # noqa: S608 - a constant
+        return self._do(_all)
 
     def expire(self) -> None:
         """Delete what is too old. When that fails, it is tried again by whoever keeps the next one."""
         with suppress(OSError, sqlite3.Error):
             if self.path.exists():
-                with self.lock, closing(self._connect()) as connection, connection:
-                    self._expire(connection)
+                self._do(_expire)
 
     def delete(self, ids: Iterable[int]) -> None:
         """Forget some.
@@ -102,34 +99,57 @@ class DeadLetters:
             sqlite3.Error: the file cannot be written.
         """
         if self.path.exists():
-            with self.lock, closing(self._connect()) as connection, connection:
-                connection.executemany("DELETE FROM dead WHERE id = ?", [(each,) for each in ids])
+            self._do(partial(_delete, ids=list(ids)))
 
-    def _connect(self) -> sqlite3.Connection:
+    def _do(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """In a transaction; in a new file if this one is damaged, else all that is refused later would be lost."""
+        with self.lock:
+            try:
+                return self._once(work)
+            except sqlite3.DatabaseError as error:
+                if is_the_disk(error):
+                    raise
+            put_aside(self.path)
+            return self._once(work)
+
+    def _once(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         # Only a new one: to close a file lets go of all locks that this process has on it, those of another thread too.
         with suppress(FileExistsError):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(self.path, timeout=_BUSY_S)
-        connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
-        connection.execute(_SCHEMA)
-        return connection
+        with closing(sqlite3.connect(self.path, timeout=_BUSY_S)) as connection, connection:
+            connection.execute("PRAGMA secure_delete = ON")  # what was said is not to be found in the file afterwards
+            connection.execute(_SCHEMA)
+            return work(connection)
 
-    @staticmethod
-    def _expire(connection: sqlite3.Connection) -> None:
-        before = (int(time.time()) - _MAX_AGE_S,)
-        if connection.execute("SELECT 1 FROM dead WHERE at < ? LIMIT 1", before).fetchone():
-            _diagnostics.count(
-                "dead_letter_expired", connection.execute("DELETE FROM dead WHERE at < ?", before).rowcount
-            )
 
-    @classmethod
-    def _make_room(cls, connection: sqlite3.Connection) -> None:
-        cls._expire(connection)
-        size = connection.execute("SELECT total(length(body)) FROM dead").fetchone()[0]
-        for row_id, length in connection.execute("SELECT id, length(body) FROM dead ORDER BY id").fetchall():
-            if size <= _MAX_SIZE:
-                break
-            connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
-            size -= length
-            _diagnostics.count("dead_letter_evicted")
-            _diagnostics.warn("dead_letter_evicted", "There are too many dead letters: the oldest were deleted.")
+def _insert(connection: sqlite3.Connection, row: tuple[object, ...]) -> None:
+    columns = "destination, label, signal, reason, at, head, scope, body"
+    connection.execute(f"INSERT INTO dead ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - a constant
+    _make_room(connection)
+
+
+def _all(connection: sqlite3.Connection) -> list[DeadLetter]:
+    rows = connection.execute(f"SELECT {', '.join(DeadLetter._fields)} FROM dead ORDER BY id")  # noqa: S608 - likewise
+    return [DeadLetter(*row) for row in rows]
+
+
+def _delete(connection: sqlite3.Connection, ids: list[int]) -> None:
+    connection.executemany("DELETE FROM dead WHERE id = ?", [(each,) for each in ids])
+
+
+def _expire(connection: sqlite3.Connection) -> None:
+    before = (int(time.time()) - _MAX_AGE_S,)
+    if connection.execute("SELECT 1 FROM dead WHERE at < ? LIMIT 1", before).fetchone():
+        _diagnostics.count("dead_letter_expired", connection.execute("DELETE FROM dead WHERE at < ?", before).rowcount)
+
+
+def _make_room(connection: sqlite3.Connection) -> None:
+    _expire(connection)
+    size = connection.execute("SELECT total(length(body)) FROM dead").fetchone()[0]
+    for row_id, length in connection.execute("SELECT id, length(body) FROM dead ORDER BY id").fetchall():
+        if size <= _MAX_SIZE:
+            break
+        connection.execute("DELETE FROM dead WHERE id = ?", (row_id,))
+        size -= length
+        _diagnostics.count("dead_letter_evicted")
+        _diagnostics.warn("dead_letter_evicted", "There are too many dead letters: the oldest were deleted.")

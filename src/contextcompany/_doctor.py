@@ -19,7 +19,7 @@ from contextcompany._encoding import encode_span, envelope, partial_success, req
 from contextcompany._http import Client, NoAnswerError
 from contextcompany._item import Item
 from contextcompany._settings import SETTINGS, Settings, public_url
-from contextcompany._verdict import failure, judge
+from contextcompany._verdict import failure, judge, legible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -237,7 +237,8 @@ def send_test_run(destination: Destination) -> Trial:
     finally:
         client.close()
     milliseconds = round((time.monotonic() - started) * 1000)
-    return Trial(ok, _words.sentence(what), _words.sentence(advice) if advice else "", milliseconds, run_id)
+    what, advice = client.public(_words.sentence(what)), client.public(_words.sentence(advice) if advice else "")
+    return Trial(ok, what, advice, milliseconds, run_id)
 
 
 def _test_run() -> tuple[str, bytes]:
@@ -257,6 +258,7 @@ def _with_answer(answer: Answer) -> tuple[bool, str, str]:
     if verdict.outcome != "taken":
         return False, f"the test run was not accepted: {verdict.reason}", verdict.advice or _advice(answer.status)
     rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
+    message = legible(message)
     if rejected:
         return (
             False,
@@ -264,7 +266,7 @@ def _with_answer(answer: Answer) -> tuple[bool, str, str]:
             "ask who runs the receiver",
         )
     said = f"; the receiver says: {message}" if message else ""
-    return True, f"the test run was accepted: {answer.status} {answer.reason}".rstrip() + said, ""
+    return True, f"the test run was accepted: {answer.status} {legible(answer.reason)}".rstrip() + said, ""
 
 
 def _advice(status: int) -> str:
@@ -292,7 +294,10 @@ def _without_answer(error: NoAnswerError, destination: Destination) -> tuple[str
             f"nothing listens at {host}, and no other place is configured",
             "set TCC_API_KEY, TCC_URL or OTEL_EXPORTER_OTLP_ENDPOINT, or start an Observatory on this machine",
         )
-    return f"no answer from {host} to the test run: {error}", verdict.advice or _ADVICE.get(error.trouble, "")
+    advice = verdict.advice or _ADVICE.get(error.trouble, "")
+    if destination.traces.proxy and not error.was_connected and not verdict.advice:
+        advice = f"the way there is through the proxy {public_url(destination.traces.proxy)}: check TCC_PROXY"
+    return f"no answer from {host} to the test run: {error}", advice
 
 
 # --- for people ------------------------------------------------------------------------------------------------------

@@ -299,7 +299,10 @@ _heads: dict[str, bytes] = {}
 def _head(key: object) -> bytes:
     kind = type(key)
     is_plain = key is None or kind is int or kind is float or kind is bool
-    data = str(key).encode() if is_plain else _text(key)
+    try:
+        data = str(key).encode() if is_plain else _text(key)
+    except ValueError:  # Python does not print integers of thousands of digits
+        data = _text(key)
     head = b"\x0a" + _varint(len(data)) + data + b"\x12"
     if kind is str and len(data) <= _MAX_CACHED_KEY_SIZE and data.isascii():  # what was replaced counts each time
         if len(_heads) >= _MAX_CACHED_KEYS:

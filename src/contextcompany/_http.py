@@ -20,7 +20,7 @@ from functools import partial
 from http.client import BadStatusLine, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from contextcompany._settings import is_loopback
 from contextcompany._version import __version__
@@ -94,6 +94,7 @@ class Client:
         self._url = urlsplit(endpoint.url)
         self._proxy = urlsplit(endpoint.proxy) if endpoint.proxy else None
         self._head = _head(self._url, self._proxy, endpoint.headers, content_type)
+        self._secrets = _secrets(self._url, self._proxy, endpoint.headers)
         self._socket: socket.socket | None = None
         self._tls: ssl.SSLContext | None = None
         self._resolver: _Resolver | None = None
@@ -130,6 +131,15 @@ class Client:
     def will_compress(self, body: bytes) -> bool:
         """Whether `body` would travel compressed."""
         return self.compresses and len(body) >= _WORTH_COMPRESSING
+
+    def public(self, text: str) -> str:
+        """What a server said, without the keys that it may have repeated, and the start of one where it was cut off."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+            for length in range(4, len(secret)):
+                if text.endswith(f"{secret[:length]}…"):
+                    text = text[: -length - 1] + "…"
+        return text
 
     def close(self) -> None:
         """Close the connection; the next `post` opens a new one."""
@@ -412,6 +422,17 @@ def _credentials(header: str, url: SplitResult) -> list[str]:
         return []
     pair = f"{unquote(url.username)}:{unquote(url.password or '')}"
     return [f"{header}: Basic {b64encode(pair.encode()).decode()}"]
+
+
+def _secrets(url: SplitResult, proxy: SplitResult | None, headers: tuple[tuple[str, str], ...]) -> list[str]:
+    """What no message may show, whoever says it; longest first."""
+    values = [value for _, value in headers]
+    values += [url.query, *(value for _, value in parse_qsl(url.query))]
+    for each in filter(None, (url, proxy)):
+        token = each.username if each.password is None else each.password  # a name that has a password is none
+        values += [token or "", unquote(token or ""), *_credentials("", each)]
+    words = {word for value in values for word in (value, *value.split()) if len(word) >= 4}
+    return sorted(words, key=len, reverse=True)
 
 
 def _is_remote(endpoint: Endpoint) -> bool:

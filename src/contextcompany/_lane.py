@@ -8,12 +8,11 @@ import time
 from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from contextcompany import _diagnostics
 from contextcompany._encoding import NotEncodable, partial_success, request, stub
 from contextcompany._http import Client, NoAnswerError
-from contextcompany._verdict import MAX_DELAY_S, Verdict, failure, judge
+from contextcompany._verdict import MAX_DELAY_S, Verdict, failure, judge, legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +26,6 @@ __all__ = ["MAX_REQUEST_BYTES", "Lane", "Setback", "Shelf"]
 MAX_REQUEST_BYTES = 4 * 2**20
 """Bytes of a request, unless one item alone has more; receivers refuse them from here on."""
 
-_MAX_SAID = 200
 _MIN_REQUEST_BYTES = 64 * 2**10
 _FIRST_DELAY_S = 0.5
 _FAILURES_UNTIL_SPLIT = 3
@@ -110,7 +108,7 @@ class Lane:
         self.accepts_snapshots = False
         self.announce_absence = True
         self._shelf = shelf
-        self._secrets = _secrets(endpoint)
+        self._public = self.client.public
         self._label = label
         self._is_default = is_default
         self.keep = keep
@@ -276,7 +274,7 @@ class Lane:
             return 0
         rejected, message = partial_success(answer.body, answer.headers.get("content-type", ""))
         rejected = min(rejected, sent)
-        said = self._public(message)[:_MAX_SAID]
+        said = legible(self._public(message))
         if rejected > 0:
             text = "%s took a request and threw %d of its items away: %s"
             _diagnostics.warn(f"partial_success {self._label}", text, self._label, rejected, said)
@@ -411,23 +409,9 @@ class Lane:
                 fate,
             )
 
-    def _public(self, text: str) -> str:
-        """What a server said, without the keys that it may have repeated."""
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
-
 
 _random = random.SystemRandom()
 """Programs that seed `random` alike, as forked workers do, would all come back at the same instant."""
-
-
-def _secrets(endpoint: Endpoint) -> list[str]:
-    """What no message may show, whoever says it; longest first."""
-    url, proxy = urlsplit(endpoint.url), urlsplit(endpoint.proxy or "")
-    values = [*(value for _, value in endpoint.headers), url.password, url.query, proxy.password]
-    words = {word for value in values if value for word in (value, *value.split()) if len(word) >= 4}
-    return sorted(words, key=len, reverse=True)
 
 
 def _halves(batch: _Batch) -> list[_Batch]:

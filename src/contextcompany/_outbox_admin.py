@@ -74,7 +74,9 @@ def files(directory: Path) -> list[File]:
 
 def _paths(directory: Path) -> list[Path]:
     try:
-        return [path for path in directory.iterdir() if path.name.endswith((SUFFIX, SUFFIX + CORRUPT))]
+        return [
+            path for path in directory.iterdir() if path.name.endswith((SUFFIX, CORRUPT)) and "-wal" not in path.name
+        ]
     except FileNotFoundError:
         return []
 

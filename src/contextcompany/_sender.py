@@ -10,7 +10,6 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Literal
 
 from opentelemetry import context
-from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY, _SUPPRESS_INSTRUMENTATION_KEY
 
 from contextcompany import _diagnostics
 from contextcompany._lane import MAX_REQUEST_BYTES, Lane, Shelf
@@ -43,8 +42,14 @@ _GRACE_S = 0.05
 _MAX_IN_HAND = 2 * MAX_REQUEST_BYTES
 """No more of a signal is taken from the shelf while so many bytes of it are in hand; the other goes on."""
 
-_UNTRACED = (_SUPPRESS_INSTRUMENTATION_KEY, _SUPPRESS_HTTP_INSTRUMENTATION_KEY, "suppress_instrumentation")
-"""Keys in the context that keep instrumentations from recording; the last is what older ones look for."""
+_UNTRACED = (
+    *(getattr(context, name, name) for name in ("_SUPPRESS_INSTRUMENTATION_KEY", "_SUPPRESS_HTTP_INSTRUMENTATION_KEY")),
+    "suppress_instrumentation",
+)
+"""Keys in the context that keep instrumentations from recording; the last is what older ones look for.
+
+The others are not public, and what is not there need not be set.
+"""
 
 
 @dataclass(frozen=True, slots=True)

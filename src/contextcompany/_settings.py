@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from contextcompany import _diagnostics, _otel_environment
+from contextcompany._content import clean_text
 from contextcompany._detectors import DETECTORS
 from contextcompany._otel_environment import HEADER_NAME, UNSAFE_IN_HEADER
 from contextcompany.exceptions import ConfigurationError
@@ -434,6 +435,16 @@ def _text(name: str, value: object) -> str:
     return value
 
 
+def _service_name(name: str, value: object) -> str:
+    """As a variable it is other people's: what is no text in it is replaced and said, and all is recorded."""
+    if name == "service_name" or not isinstance(value, str):
+        return _text(name, value)
+    text = clean_text(value)
+    if text != value:
+        _diagnostics.warn(name, "`%s` is no valid Unicode text; the service is called %s.", name, _shown(text))
+    return text
+
+
 def _secret(name: str, value: object) -> str:
     """Text that no message shows."""
     try:
@@ -647,7 +658,7 @@ SETTINGS: Final = (
     Setting("url", "TCC_URL", _url, "Where runs go: an origin, or the full URL for traces."),
     Setting("url", "TCC_BASE_URL", _base_url, "Where runs go, as a base that gets /v1/traces and /v1/logs."),
     Setting("feedback_url", "TCC_FEEDBACK_URL", _url, "Where feedback goes, if not to the same place."),
-    Setting("service_name", "OTEL_SERVICE_NAME", _text, "The name of the program in what is recorded."),
+    Setting("service_name", "OTEL_SERVICE_NAME", _service_name, "The name of the program in what is recorded."),
     Setting("headers", None, _headers, "Extra HTTP headers for every request."),
     Setting("console", "TCC_CONSOLE", _flag, "Print each finished run to the terminal."),
     Setting("join_traces", "TCC_JOIN_TRACES", _flag, "Make a run the child of a foreign span around it."),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import time
 from email.utils import parsedate_to_datetime
+from html import unescape
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from contextcompany._http import Answer, NoAnswerError
 
-__all__ = ["MAX_DELAY_S", "Verdict", "failure", "judge"]
+__all__ = ["MAX_DELAY_S", "Verdict", "failure", "judge", "legible"]
 
 MAX_DELAY_S = 60.0
 """Nothing waits longer than this until it is tried again, whatever a server asks for."""
@@ -50,6 +51,7 @@ _ADVICE: Final = {
 _LATER: Final = (408, 429)
 _REFUSED: Final = (400, 413, 422)
 _REDIRECTS: Final = "it redirects; use the URL that it redirects to"
+_FORBIDDEN: Final = "a firewall or another server answers with a web page; check the URL"
 _CHECK_URL: Final = "check the URL"
 
 
@@ -58,8 +60,10 @@ def judge(answer: Answer) -> Verdict:
     status = answer.status
     if 200 <= status < 300:
         if _is_page(answer):
+            title = _title(answer.body)
+            reason = f"{status} with a web page" + (f": {title}" if title else "")
             advice = "a login page or another server answers; check the URL"
-            return Verdict("held", f"{status} with a web page", advice, may_be_poison=True)
+            return Verdict("held", reason, advice, may_be_poison=True)
         return Verdict("taken")
     reason = _reason(answer)
     if status in _LATER or status >= 500:
@@ -70,7 +74,8 @@ def judge(answer: Answer) -> Verdict:
         return Verdict("not compressed", reason, _ADVICE[415])
     if 300 <= status < 400:
         return Verdict("held", reason, _redirected(answer))
-    return Verdict("held", reason, _ADVICE.get(status, _CHECK_URL), may_be_poison=status == 403)
+    advice = _FORBIDDEN if status == 403 and _is_page(answer) else _ADVICE.get(status, _CHECK_URL)
+    return Verdict("held", reason, advice, may_be_poison=status == 403)
 
 
 def failure(error: NoAnswerError) -> Verdict:
@@ -101,15 +106,26 @@ def _is_page(answer: Answer) -> bool:
 
 def _reason(answer: Answer) -> str:
     """The status and what the server says about it."""
-    status = f"{answer.status} {answer.reason}".strip()
-    text = "" if _is_page(answer) else _printable(answer.body[:4096])
-    return f"{status}: {text}" if text else status
+    status = f"{answer.status} {legible(answer.reason)}".strip()
+    text = _title(answer.body) if _is_page(answer) else _printable(answer.body[:4096])
+    return f"{status}: {text}" if text and text != status else status
+
+
+def _title(page: bytes) -> str:
+    """What a web page is about."""
+    title = re.search(rb"<title[^>]*>([^<]*)", page[:4096], re.IGNORECASE)
+    return legible(unescape(_printable(title[1]))) if title else ""
 
 
 def _printable(body: bytes) -> str:
     """The text in an error's body, which OTLP servers wrap into a small protobuf message."""
     runs: list[str] = re.findall(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd]{4,}", body.decode(errors="replace"))
-    text = " ".join(max(runs, key=len, default="").split())
+    return legible(max(runs, key=len, default=""))
+
+
+def legible(text: str) -> str:
+    """What others said, on one line, not too long, and without what would move about on a terminal."""
+    text = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return text if len(text) <= _MAX_TEXT else text[:_MAX_TEXT] + "…"
 
 
@@ -119,7 +135,7 @@ def _redirected(answer: Answer) -> str:
     except ValueError:
         return _REDIRECTS
     host = place.netloc.rpartition("@")[2]
-    return f"it redirects; is {place.scheme}://{host}{place.path} the right URL?" if host else _REDIRECTS
+    return f"it redirects; is {legible(f'{place.scheme}://{host}{place.path}')} the right URL?" if host else _REDIRECTS
 
 
 def _retry_after(answer: Answer) -> float | None:

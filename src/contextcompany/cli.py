@@ -9,6 +9,7 @@ import os
 import sqlite3
 import sys
 import time
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code."""
     options = _parser().parse_args(arguments)
     _diagnostics.LOGGER.addHandler(logging.NullHandler())  # what goes wrong is in what is printed
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # cp1252, as files have it on Windows, has no check mark
     try:
         done: int = options.do(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; the rest has to go somewhere at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ConfigurationError as error:
         return _fail(str(error), as_json=options.json)
     except (OSError, sqlite3.Error) as error:
@@ -62,7 +69,7 @@ def _status(options: argparse.Namespace) -> int:
     from contextcompany import _outbox_admin as admin  # noqa: PLC0415 - see above
 
     settings, directory = _outbox()
-    files, letters = admin.files(directory), admin.letters(directory)
+    letters, files = admin.letters(directory), admin.files(directory)
     if options.json:
         _print(
             {
@@ -215,7 +222,7 @@ def _purge(options: argparse.Namespace) -> int:
     if not options.yes:
         if not sys.stdin.isatty():
             return _fail(f"{question} There is nobody to ask; say --yes.", as_json=options.json)
-        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        if not _agreed(f"{question} [y/N] "):
             _print("Nothing is deleted.")
             return 1
     items, damaged = (0, 0) if options.dead else admin.purge_files(directory, options.older_than)
@@ -228,6 +235,13 @@ def _purge(options: argparse.Namespace) -> int:
         told += [_words.counted(letters, "dead letter")] * bool(letters)
         _print(f"Deleted: {', '.join(told)}." if told else "There was nothing to delete.")
     return 0
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
 
 
 def _outbox() -> tuple[Settings, Path]:

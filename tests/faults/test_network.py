@@ -26,6 +26,7 @@ from contextcompany._encoding import encode_span, envelope
 from contextcompany._item import Item
 from contextcompany._sender import Sender
 from contextcompany._settings import Endpoint, Signal
+from programs import run_program
 from server import FaultServer
 
 KEY = "Bearer tcc_secret_0123456789"
@@ -727,6 +728,36 @@ def test_http_to_a_tls_server_is_held(bench):
     assert "https://" in str(made.sender.status.error)
 
 
+def test_a_key_that_is_cut_off_is_not_shown(bench, server):
+    """What a server says is cut to 200 characters, wherever that is."""
+    made = bench(server.url)
+    made.put(spans(1))
+    for shown in range(4, len(KEY)):
+        server.always = faults.answer(401, b"x" * (200 - shown) + KEY.encode(), content_type="text/plain")
+        made.flush()
+
+        assert str(made.sender.status.error).endswith("x…")
+
+
+@pytest.mark.parametrize("status", [401, 503, 301])
+def test_what_a_server_says_stays_on_its_line(bench, server, caplog, status):
+    """Neither the reason, nor the body, nor a place to go moves about on the terminal that shows a log."""
+
+    def loud(x: faults.Exchange) -> None:
+        x.read_body()
+        where = b"location: https://elsewhere.example/\x1b[2J/traces\r\ncontent-length: 11\r\n\r\n"
+        x.sock.sendall(b"HTTP/1.1 %d \x1b[2J\x08%s\r\n" % (status, b"no" * 10_000) + where + b"\x1b[31m\nERROR")
+
+    server.always = loud
+    made = bench(server.url)
+    made.put(spans(1))
+    made.flush()
+
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.isprintable()
+    assert len(said) < 700
+
+
 @pytest.mark.parametrize(("status", "body"), [(200, b""), (200, b"ok"), (202, b"{}"), (204, b"")])
 def test_an_answer_without_markup_is_no_web_page(bench, server, status, body):
     """N7: Flask, PHP and others call what has no type of its own HTML."""
@@ -1246,6 +1277,16 @@ def no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         start(self)
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+def test_names_of_opentelemetry_that_are_not_public_may_go():
+    """A version that has other ones does not keep anything from being sent."""
+    source = """
+        from opentelemetry import context
+        del context._SUPPRESS_INSTRUMENTATION_KEY, context._SUPPRESS_HTTP_INSTRUMENTATION_KEY
+        from contextcompany._sender import Sender
+    """
+    assert run_program(source).err == ""
 
 
 def test_an_instrumented_client_records_no_span_of_ours(bench, server):

@@ -123,9 +123,10 @@ CELERY = """
     from celery.signals import worker_process_shutdown
     from workloads import *
 
+    BROKER = "data_folder_in", "data_folder_out", "control_folder"
     app = Celery("jobs", broker="filesystem://")
     app.conf.update(
-        broker_transport_options={name: os.environ["BROKER"] for name in ("data_folder_in", "data_folder_out")},
+        broker_transport_options={name: os.environ["BROKER"] for name in BROKER},
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
     )
