@@ -285,12 +285,9 @@ class Delivery:
             return False
         self._queued_size += size
         self._queue.put(ended)
-        if (
-            self._plan.durability != "async"
-            or self._queued_size > _MAX_QUEUED_SIZE
-            or self._queue.qsize() > _MAX_QUEUED
-        ):
-            self._drain()
+        is_too_much = self._queued_size > _MAX_QUEUED_SIZE or self._queue.qsize() > _MAX_QUEUED
+        if is_too_much or self._plan.durability != "async":
+            self._drain(part=self._plan.durability == "async")
             if not self._queue.empty():  # a finalizer on the thread that writes, or the disk is slow
                 self._ring()
         else:
@@ -358,8 +355,8 @@ class Delivery:
             self._look_around_at = time.monotonic() + _LOOK_AGAIN_S
             self._bell.put(None)
 
-    def _drain(self) -> None:
-        """Write what is queued. Returns when it is in the outbox, whoever put it there."""
+    def _drain(self, *, part: bool = False) -> None:
+        """Write what is queued, or a part of it. Returns when it is in the outbox, whoever put it there."""
         # Garbage collection may end a run on a thread that is at work itself, as a sender that deletes something, or
         # holds a lock which the one at work here waits for.
         if self._outbox.is_being_written_here() or not self._draining.acquire(timeout=_PATIENCE_S):
@@ -369,7 +366,7 @@ class Delivery:
                 return  # called by a finalizer on the thread that is at it
             self._is_draining = True
             try:
-                self._drain_queue()
+                self._drain_queue(part=part)
             except Exception:  # noqa: BLE001 - the one place where writing fails towards the user
                 _diagnostics.internal_error("writing what has ended")
             except BaseException:  # Ctrl-C, on the main thread: somebody else goes on with it
@@ -380,11 +377,13 @@ class Delivery:
         finally:
             self._draining.release()
 
-    def _drain_queue(self) -> None:
+    def _drain_queue(self, *, part: bool) -> None:
         """Ctrl-C may end this between any two steps; what was begun is then done by the next who calls."""
         self._follow_plan()
-        self._queued_size = 0
         left = self._queue.qsize()
+        if part:
+            left = -(-left // 4)
+        self._queued_size = self._queued_size * 3 // 4 if part else 0
         is_last = False
         while not is_last:
             batch = self._batch

@@ -244,8 +244,11 @@ class DiskStore:
             self._undeleted += ranges
             with suppress(sqlite3.Error), self._transaction():
                 for each in self._undeleted:
-                    self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", each)
+                    self._delete(*each)
                 self._undeleted = []
+
+    def _delete(self, first: int, last: int) -> None:
+        self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, last))
 
     def waiting(self, destination: str | None = None) -> int:
         """How many items wait: for one destination, or in all."""
