@@ -206,3 +206,13 @@ def test_what_cannot_be_described_at_first_is_described_later(monkeypatch):
         time.sleep(0.01)
     assert len(delivery._watched) == 1
     run.error()
+
+
+def test_what_is_cut_is_counted_once(receiver):
+    """What is kept of a run in case the process dies is within the content policy too, and is not what is sent."""
+    tcc.configure(url=receiver.url, max_value_size=1000)
+    run = tcc.run().prompt("p" * 10_000)
+    time.sleep(0.3)
+    run.end()
+
+    assert tcc.flush() == (1, 0, 0, {"truncated": 1})

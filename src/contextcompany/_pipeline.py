@@ -315,9 +315,9 @@ class OTelPipeline:
 
         def now() -> ReadableSpan:
             opened = span.snapshot(self._resource, self._scope, name, SpanStatus(), so_far, None)
-            return within(self.policy, opened)
+            return within(self.policy, opened, is_last=False)
 
-        return Snapshot(within(self.policy, died), now, span.destination)
+        return Snapshot(within(self.policy, died, is_last=False), now, span.destination)
 
     def flush(self, timeout: float) -> Report:
         """Send what waits, in span processors of ours too; what became of everything so far."""
@@ -400,7 +400,7 @@ def policy_now() -> Policy:
     return policy_of(_settings.resolve(_configure.configured(), os.environ)) if known is None else known
 
 
-def within(policy: Policy, span: ReadableSpan, *, is_hooked: bool = False) -> ReadableSpan:
+def within(policy: Policy, span: ReadableSpan, *, is_hooked: bool = False, is_last: bool = True) -> ReadableSpan:
     """What of a span may travel: the span itself, or a copy with less in it."""
     carried = Carried(
         span.name,
@@ -409,7 +409,7 @@ def within(policy: Policy, span: ReadableSpan, *, is_hooked: bool = False) -> Re
         [link.attributes for link in span.links if link.attributes],
         span.status.description,
     )
-    allowed = policy.apply(carried, is_hooked=is_hooked)
+    allowed = policy.apply(carried, is_hooked=is_hooked, is_last=is_last)
     if allowed is carried:
         return span
     link_attributes = iter(allowed.links)

@@ -128,10 +128,11 @@ class Policy:
     def _room(self) -> int:
         return self.max_span_size - self.reserve
 
-    def apply(self, carried: Carried, *, is_hooked: bool = False) -> Carried:
+    def apply(self, carried: Carried, *, is_hooked: bool = False, is_last: bool = True) -> Carried:
         """What may travel of it: the same object if all of it may. Never raises.
 
-        With `is_hooked`, its attributes and description have been through `redact` before.
+        With `is_hooked`, its attributes and description have been through `redact` before. What is not the last of its
+        span is not counted.
         """
         if (
             len(carried.name) <= _LONGEST_NAME
@@ -141,7 +142,7 @@ class Policy:
         ):
             return carried
         try:
-            return _Pass(self, is_hooked=is_hooked).over(carried)
+            return _Pass(self, is_hooked=is_hooked, is_last=is_last).over(carried)
         except Exception:  # noqa: BLE001 - what cannot be looked at must neither travel nor reach the host program
             _diagnostics.internal_error("applying the content policy")
             attributes = {
@@ -180,10 +181,11 @@ class _Item:
 class _Pass:
     """One application of a policy to what one span carries."""
 
-    def __init__(self, policy: Policy, *, is_hooked: bool) -> None:
+    def __init__(self, policy: Policy, *, is_hooked: bool, is_last: bool) -> None:
         self._policy = policy
         self._detect = tuple(DETECTORS[name] for name in policy.detectors)
         self._is_hooked = is_hooked
+        self._is_last = is_last
         self._truncated: dict[str, None] = {}
         self._redacted: dict[str, None] = {}
         self._cuts = 0
@@ -210,7 +212,7 @@ class _Pass:
         attributes.update(
             truncated_and_redacted(carried.attributes, self._named(self._truncated), self._named(self._redacted))
         )
-        if self._cuts:
+        if self._cuts and self._is_last:
             _diagnostics.count("truncated", self._cuts)
             _diagnostics.warn(
                 "truncated", "Something was larger than `max_value_size` or `max_span_size` allow, and was cut."

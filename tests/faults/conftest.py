@@ -7,6 +7,7 @@ FAULT_SEED=17 pytest …                                   the same instants aga
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,9 @@ import pytest
 
 from endpoint import Endpoint
 from oracle import Scene
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in the background of a script; programs inherit it
 
 if sys.platform == "win32":
     collect_ignore_glob = ["*"]  # signals, forks and file limits are POSIX's
