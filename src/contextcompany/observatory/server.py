@@ -9,14 +9,16 @@ import uvicorn
 
 from contextcompany.observatory.app import create_app
 from contextcompany.observatory.guard import is_loopback
-from contextcompany.observatory.writer import Writer
+from contextcompany.observatory.sink import StoreSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from contextcompany.observatory.writer import Store
+    from starlette.applications import Starlette
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "listen", "serve"]
+    from contextcompany.observatory.sink import Store
+
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "config", "listen", "serve"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 4318
@@ -43,7 +45,7 @@ def serve(
     Args:
         host: The address to listen on; any but loopback needs a token.
         port: 0 takes a free one.
-        store: Keeps what is received; called by a thread that starts and ends here.
+        store: Keeps what is received.
         token: What requests must carry, as `Authorization: Bearer …`.
         ready: Called with the URL when connections are taken.
 
@@ -52,24 +54,25 @@ def serve(
         OSError: the address cannot be listened on.
     """
     with listen(host, port, token) as listening:
-        writer = Writer(store)
-        try:
-            config = uvicorn.Config(
-                create_app(writer, host=host, token=token),
-                access_log=False,
-                log_level="warning",
-                lifespan="off",
-                server_header=False,
-                ws="none",
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_GRACE_S,
-                backlog=_BACKLOG,
-            )
-            if ready is not None:
-                ready(_url(listening))
-            uvicorn.Server(config).run([listening])
-        finally:
-            writer.close()
+        app = create_app(StoreSink(store), host=host, token=token)
+        if ready is not None:
+            ready(_url(listening))
+        uvicorn.Server(config(app)).run([listening])
+
+
+def config(app: Starlette) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        server_header=False,
+        ws="none",
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GRACE_S,
+        backlog=_BACKLOG,
+    )
 
 
 def listen(host: str, port: int, token: str | None) -> socket.socket:
