@@ -23,7 +23,7 @@ class Memory:
         self._changed = Condition()
 
     async def write(self, batch: Batch) -> None:
-        while self.is_stuck:  # set by the test's thread
+        while self.is_stuck:  # noqa: ASYNC110 - set by another thread, which asyncio's events are not for
             await asyncio.sleep(0.005)
         if self.error is not None:
             raise self.error

@@ -13,6 +13,7 @@ from contextcompany.observatory.sink import StoreSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from starlette.applications import Starlette
 
@@ -40,7 +41,7 @@ def serve(
     token: str | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Receive until the process is interrupted or terminated. What was answered with 200 is in the store.
+    """Receive until SIGINT or SIGTERM, then return. What was answered with 200 is in the store.
 
     Args:
         host: The address to listen on; any but loopback needs a token.
@@ -57,7 +58,16 @@ def serve(
         app = create_app(StoreSink(store), host=host, token=token)
         if ready is not None:
             ready(_url(listening))
-        uvicorn.Server(config(app)).run([listening])
+        _Server(config(app)).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises a signal again when it has stopped, which would end the process before the store is closed."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Stop; a second time, also what is being answered."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def config(app: Starlette) -> uvicorn.Config:
