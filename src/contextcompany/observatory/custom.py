@@ -23,6 +23,7 @@ from contextcompany.observatory import otlp_json
 from contextcompany.observatory.otlp import (
     MAX_ITEMS,
     Batch,
+    Budget,
     DecodeError,
     Log,
     Resource,
@@ -135,7 +136,7 @@ def _span(item: object) -> Span:
         attributes=_pairs(attributes),
         status={"code": 2, "message": said or ""} if code == _ERROR else {"code": 1},  # type: ignore[arg-type]
     )
-    return span_of(message, message.SerializeToString(), SCOPE, _RESOURCE)
+    return span_of(message, message.SerializeToString(), SCOPE, _RESOURCE, Budget())
 
 
 def _of_run(item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -254,7 +255,7 @@ def _feedback(payload: Mapping[str, Any], now_ns: int) -> Log:
         event_name=sc.EVENT_GEN_AI_EVALUATION_RESULT,
         attributes=_pairs(attributes),
     )
-    return log_of(message, message.SerializeToString(), SCOPE, _RESOURCE)
+    return log_of(message, message.SerializeToString(), SCOPE, _RESOURCE, Budget())
 
 
 # --- identity: the SDK's rule, so that what is recorded with either meets --------------------------------------------
