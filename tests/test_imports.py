@@ -97,6 +97,15 @@ def test_delivery_is_made_of_parts_that_know_little_of_each_other():
     assert ours("_sender") == {"_diagnostics", "_lane"}
 
 
+def test_the_observatory_stands_alone():
+    """It knows the wire's names and nothing else of the SDK, which never imports it, but for the command."""
+    inside = [imports(ast.parse(path.read_text())) for path in (SRC / "observatory").glob("*.py")]
+    ours = {name for names in inside for name in names if name.startswith("contextcompany.")}
+
+    assert {name for name in ours if not name.startswith("contextcompany.observatory")} == {"contextcompany.semconv"}
+    assert {name for name, names in MODULES.items() if any("observatory" in each for each in names)} == {"cli"}
+
+
 def test_imports_point_one_way():
     """There is no cycle, but for the pipeline that `_configure` imports when it builds it."""
     left = {name: ours(name) - {name} - ({"_pipeline"} if name == "_configure" else set()) for name in MODULES}

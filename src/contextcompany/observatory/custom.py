@@ -23,7 +23,6 @@ from contextcompany.observatory import otlp_json
 from contextcompany.observatory.otlp import (
     MAX_ITEMS,
     Batch,
-    Budget,
     DecodeError,
     Log,
     Resource,
@@ -136,7 +135,7 @@ def _span(item: object) -> Span:
         attributes=_pairs(attributes),
         status={"code": 2, "message": said or ""} if code == _ERROR else {"code": 1},  # type: ignore[arg-type]
     )
-    return span_of(message, message.SerializeToString(), SCOPE, _RESOURCE, Budget())
+    return span_of(message, message.SerializeToString(), SCOPE, _RESOURCE)
 
 
 def _of_run(item: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -255,7 +254,7 @@ def _feedback(payload: Mapping[str, Any], now_ns: int) -> Log:
         event_name=sc.EVENT_GEN_AI_EVALUATION_RESULT,
         attributes=_pairs(attributes),
     )
-    return log_of(message, message.SerializeToString(), SCOPE, _RESOURCE, Budget())
+    return log_of(message, message.SerializeToString(), SCOPE, _RESOURCE)
 
 
 # --- identity: the SDK's rule, so that what is recorded with either meets --------------------------------------------

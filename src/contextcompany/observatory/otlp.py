@@ -259,13 +259,14 @@ def decode(signal: Signal, body: bytes, content_type: str) -> Batch:
     return Batch([], made, refused) if signal == "logs" else Batch(made, [], refused)
 
 
-def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget) -> Span:
+def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget | None = None) -> Span:
     """A span from OTLP's message for it.
 
     Raises:
         ValueError: its ids or times are not valid.
         DecodeError: the budget is spent.
     """
+    budget = budget or Budget()
     status = message.status
     budget.spend(len(message.events) + len(message.links))
     return Span(
@@ -289,13 +290,14 @@ def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: 
     )
 
 
-def log_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget) -> Log:
+def log_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget | None = None) -> Log:
     """A log record from OTLP's message for it.
 
     Raises:
         ValueError: its ids or times are not valid.
         DecodeError: the budget is spent.
     """
+    budget = budget or Budget()
     return Log(
         _id(message.trace_id, 16, "trace id", is_needed=False),
         _id(message.span_id, 8, "span id", is_needed=False),
