@@ -1,0 +1,1 @@
+"""The place where runs go: receives, keeps, understands and shows them."""
