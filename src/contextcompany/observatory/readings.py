@@ -394,6 +394,7 @@ FACTS: Final[dict[str, tuple[str, int]]] = {
     "mlflow.traceOutputs": ("output", 8),
     "gen_ai.completion": ("output", 9),
     "pydantic_ai.all_messages": ("conversation", 0),
+    "gen_ai.event.content": ("event_content", 0),
     "all_messages_events": ("said_events", 0),
     "events": ("said_events", 1),
     "ai.response.text": ("answer_text", 0),
