@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
-    from contextcompany.observatory.sink import Store
+    from contextcompany.observatory.store import Store
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "config", "listen", "serve"]
 
