@@ -220,7 +220,6 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
     spoken = _spoken(kind, told, events)
     said = _said_inside(spoken)
     code, message = _status(told, events, span)
-    finish_reasons = _texts(told.facts.get("finish_reasons"))
     cost, cost_source = _cost(told, read_as)
     names = {
         "agent": told.text("agent"),
@@ -244,7 +243,7 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
         step_id=told.text("step_id"),
         provider=_provider(told.text("provider")),
         response_id=told.text("response_id") or said.response_id,
-        finish_reason=finish_reasons[0] if finish_reasons else spoken.output.finish_reason,
+        finish_reason=_reason(told) or spoken.output.finish_reason,
         tool_call_id=told.text("tool_call_id"),
         tool_description=told.text("tool_description"),
         status=code,
@@ -502,8 +501,7 @@ def _spoken(kind: Kind, told: _Told, events: list[Event]) -> _Spoken:
     if went.messages is None or told.ranks.get(_IS_FACT + "input") == 0:
         went = shapes.asked(facts["input"]) if "input" in facts else went
     if came.messages is None or told.ranks.get(_IS_FACT + "output") == 0:
-        reason = next(iter(_texts(facts.get("finish_reasons"))), None)
-        came = shapes.answered(facts["output"], reason) if "output" in facts else came
+        came = shapes.answered(facts["output"], _reason(told)) if "output" in facts else came
     system = shapes.parsed(facts.get("system"))
     return _Spoken(
         went,
@@ -582,7 +580,7 @@ def _indexed(told: _Told, fact: str, *, asks: bool) -> Said:
         for each in listed
         if type(each) is dict
     ]
-    return shapes.asked(messages) if asks else shapes.answered(messages)
+    return shapes.asked(messages) if asks else shapes.answered(messages, _reason(told))
 
 
 def _blocks(content: Any) -> Any:
@@ -597,7 +595,7 @@ def _wrapped(told: _Told, fact: str, *, asks: bool) -> Said:
     if listed is None:
         return Said()
     messages = shapes.unwrapped(listed)
-    return shapes.asked(messages) if asks else shapes.answered(messages)
+    return shapes.asked(messages) if asks else shapes.answered(messages, _reason(told))
 
 
 def _from_parts(told: _Told) -> Said:
@@ -606,8 +604,11 @@ def _from_parts(told: _Told) -> Said:
     calls, reasoning = facts.get("answer_tool_calls"), facts.get("answer_reasoning")
     if text is None and calls is None and reasoning is None:
         return Said()
-    reason = next(iter(_texts(facts.get("finish_reasons"))), None)
-    return shapes.vercel_answer(text, reasoning, calls, reason)
+    return shapes.vercel_answer(text, reasoning, calls, _reason(told))
+
+
+def _reason(told: _Told) -> str | None:
+    return next(iter(_texts(told.facts.get("finish_reasons"))), None)
 
 
 def _tools(told: _Told) -> Any:
@@ -642,7 +643,7 @@ def _metadata(told: _Told) -> dict[str, Any]:
     noted = shapes.parsed(told.facts.get("metadata_object"))
     return {
         **(noted if type(noted) is dict else {}),
-        **told.families.get("metadata_more", {}),
+        **{key: shapes.parsed(value) for key, value in told.families.get("metadata_more", {}).items()},
         **told.families.get("metadata", {}),
     }
 

@@ -495,6 +495,8 @@ PLAIN: Final[frozenset[str]] = frozenset(
         "langfuse.version",
         "llm.headers",
         "llm.request.type",
+        "llm.token_count.completion_details.audio",
+        "llm.token_count.prompt_details.audio",
         "mlflow.experimentId",
         "mlflow.message.format",
         "mlflow.spanLogLevel",

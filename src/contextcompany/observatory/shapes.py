@@ -84,7 +84,10 @@ def answered(value: object, finish_reason: str | None = None) -> Said:
     if type(value) is dict and set(value) <= _LOGFIRE_RESPONSE and "message" in value:
         value = {"choices": [{"message": value["message"]}], "usage": value.get("usage")}
     made = response(_in_known_parts(_flat(value)))
-    return Said(parsed(made.render(finish_reason)), None, None, made.said, made.finish_reason)
+    messages = parsed(made.render(finish_reason))
+    if finish_reason is None and made.finish_reason is None:  # what is sent needs a reason; what came had none
+        messages = [{key: each for key, each in message.items() if key != "finish_reason"} for message in messages]
+    return Said(messages, None, None, made.said, made.finish_reason)
 
 
 _LOGFIRE_RESPONSE = frozenset({"message", "usage", "combined_chunk_content", "chunk_count"})
