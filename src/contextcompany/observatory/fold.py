@@ -395,7 +395,12 @@ def _tokens(told: _Told, said: Tokens) -> Tokens:
         counts = [told.count(f"sum_{name}") for name in Tokens._fields]
     if counts == _NOTHING:
         return said
-    return _inclusive(Tokens(*counts), told.count("tokens_total"))
+    made = _inclusive(Tokens(*counts), told.count("tokens_total"))
+    raw = shapes.parsed(told.facts.get("usage_raw"))
+    whole = _of_step_data(said_by_response({"usage": raw})) if type(raw) is dict else said
+    if whole[:2] == made[:2]:  # the provider's own usage, which may tell more of the parts
+        return Tokens(*(theirs if mine is None else mine for mine, theirs in zip(made, whole, strict=True)))
+    return made
 
 
 _NOTHING: list[int | None] = [None] * len(Tokens._fields)
@@ -502,6 +507,9 @@ def _spoken(kind: Kind, told: _Told, events: list[Event]) -> _Spoken:
         went = shapes.asked(facts["input"]) if "input" in facts else went
     if came.messages is None or told.ranks.get(_IS_FACT + "output") == 0:
         came = shapes.answered(facts["output"], _reason(told)) if "output" in facts else came
+    elif kind == "step" and came.told is None:  # beside messages, the whole response tells its id and its counts
+        whole = shapes.parsed(facts.get("output"))
+        came = came._replace(told=said_by_response(whole) if type(whole) is dict else None)
     system = shapes.parsed(facts.get("system"))
     return _Spoken(
         went,

@@ -72,6 +72,7 @@ def asked(value: object) -> Said:
         return Said(value)
     if type(value) is dict and value and value.keys() <= _VERCEL_PROMPT:
         return _vercel_prompt(value)
+    value = _only_argument(value)
     made = prompt(_in_known_parts(_flat(value)))
     return Said(parsed(made.messages), parsed(made.system), parsed(made.tools), made.said)
 
@@ -113,6 +114,17 @@ def _flat(value: Any) -> Any:
     if type(batch) is list and len(batch) == 1 and type(batch[0]) is list:
         return {**value, "messages": batch[0]} if type(value) is dict else batch[0]
     return value
+
+
+def _only_argument(value: Any) -> Any:
+    """What a decorated function was called with, if it is one text: decorators keep all its arguments as an object."""
+    if type(value) is not dict or value.keys() != {"args", "kwargs"}:
+        return value
+    args, kwargs = value["args"], value["kwargs"]
+    if type(args) is not list or type(kwargs) is not dict:
+        return value
+    given = [*args, *kwargs.values()]
+    return given[0] if len(given) == 1 and type(given[0]) is str else value
 
 
 def from_conversation(value: object) -> tuple[Said, Said]:
@@ -249,7 +261,7 @@ def vercel_answer(text: object, reasoning: object, tool_calls: object, reason: s
         *([{"type": "text", "text": text}] if type(text) is str and text else []),
         *(_in_known_part({"type": "tool-call", **call}) for call in calls or () if type(call) is dict),
     ]
-    return answered([{"role": "assistant", "content": parts}], reason)
+    return answered([{"role": "assistant", "content": parts}], reason and reason.replace("-", "_"))
 
 
 def _in_known_parts(value: Any) -> Any:
