@@ -390,17 +390,21 @@ def _tokens(told: _Told, said: Tokens) -> Tokens:
     usage = shapes.parsed(told.facts.get("usage"))
     counts = [told.count(f"tokens_{name}") for name in Tokens._fields]
     if counts == _NOTHING and type(usage) is dict:
-        return _of_usage(usage)
+        return _completed(_of_usage(usage), said)
     if counts == _NOTHING:  # a sum over what is inside, which some give names of its own
         counts = [told.count(f"sum_{name}") for name in Tokens._fields]
     if counts == _NOTHING:
         return said
-    made = _inclusive(Tokens(*counts), told.count("tokens_total"))
     raw = shapes.parsed(told.facts.get("usage_raw"))
     whole = _of_step_data(said_by_response({"usage": raw})) if type(raw) is dict else said
-    if whole[:2] == made[:2]:  # the provider's own usage, which may tell more of the parts
-        return Tokens(*(theirs if mine is None else mine for mine, theirs in zip(made, whole, strict=True)))
-    return made
+    return _completed(_inclusive(Tokens(*counts), told.count("tokens_total")), whole)
+
+
+def _completed(made: Tokens, whole: Tokens) -> Tokens:
+    """The counts, with what the provider's own usage tells beside the same input and output."""
+    if whole[:2] != made[:2]:
+        return made
+    return Tokens(*(theirs if mine is None else mine for mine, theirs in zip(made, whole, strict=True)))
 
 
 _NOTHING: list[int | None] = [None] * len(Tokens._fields)
