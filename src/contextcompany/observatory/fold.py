@@ -511,9 +511,10 @@ def _spoken(kind: Kind, told: _Told, events: list[Event]) -> _Spoken:
         went = shapes.asked(facts["input"]) if "input" in facts else went
     if came.messages is None or told.ranks.get(_IS_FACT + "output") == 0:
         came = shapes.answered(facts["output"], _reason(told)) if "output" in facts else came
-    elif kind == "step" and came.told is None:  # beside messages, the whole response tells its id and its counts
+    if kind == "step" and came.told is None:  # beside messages, the whole response tells its id and its counts
         whole = shapes.parsed(facts.get("output"))
-        came = came._replace(told=said_by_response(whole) if type(whole) is dict else None)
+        is_response = type(whole) is dict and not _OF_RESPONSES.isdisjoint(whole)
+        came = came._replace(told=said_by_response(whole) if is_response else None)
     system = shapes.parsed(facts.get("system"))
     return _Spoken(
         went,
@@ -521,6 +522,10 @@ def _spoken(kind: Kind, told: _Told, events: list[Event]) -> _Spoken:
         system if type(system) is list else _as_parts(system) or went.system,
         _tools(told) or went.tools,
     )
+
+
+_OF_RESPONSES = frozenset({"usage", "usage_metadata", "usageMetadata", "response_metadata", "llm_output", "choices"})
+"""What tells a provider's response from an answer that is JSON."""
 
 
 def _as_parts(system: Any) -> list[Message] | None:

@@ -82,8 +82,9 @@ def answered(value: object, finish_reason: str | None = None) -> Said:
     value = _container(value)
     if _is_genai(value):
         return Said(value)
-    if type(value) is dict and set(value) <= _LOGFIRE_RESPONSE and "message" in value:
-        value = {"choices": [{"message": value["message"]}], "usage": value.get("usage")}
+    if type(value) is dict and value and value.keys() <= _LOGFIRE_RESPONSE:
+        message = value.get("message") or {"role": "assistant", "content": value.get("combined_chunk_content")}
+        value = {"choices": [{"message": message}], "usage": value.get("usage")}
     made = response(_in_known_parts(_flat(value)))
     messages = parsed(made.render(finish_reason))
     if finish_reason is None and made.finish_reason is None:  # what is sent needs a reason; what came had none
