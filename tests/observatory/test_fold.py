@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import contextcompany as tcc
 from contextcompany._mapping import CLIENT_FACTS, PARAMETERS, died_attributes, undeliverable_attributes
 from contextcompany.observatory import readings
-from contextcompany.observatory.fold import Fact, Feedback, Tokens, feedback, fold, suspended
+from contextcompany.observatory.fold import Fact, Feedback, Tokens, feedback, fold, spoken, suspended
 from contextcompany.observatory.ledger import count
 from contextcompany.observatory.otlp import Event, Resource, Scope, Span, decode
 from contextcompany.observatory.tree import Node, tree
@@ -216,6 +216,20 @@ def bare(message):
 
 def as_value(arguments):
     return json.loads(arguments) if isinstance(arguments, str) else arguments
+
+
+def test_conversations_in_log_records():
+    """Up to 1.36 the conventions kept messages in events, which are log records."""
+    logs = decode("logs", (FIXTURES / "logs" / "official_v2.json").read_bytes(), "application/json").logs
+    [first, second] = dict.fromkeys(log.span_id for log in logs)
+    asked, answered = spoken(log for log in logs if log.span_id == first)
+    assert asked == [SYSTEM, QUESTION]
+    assert answered == [{"role": "assistant", "parts": [CALL], "finish_reason": "tool_call"}]
+    asked, answered = spoken(log for log in logs if log.span_id == second)
+    result = {"type": "tool_call_response", "id": "call_1", "response": "rain"}
+    assert asked[2:] == [{"role": "assistant", "parts": [CALL]}, {"role": "tool", "parts": [result]}]
+    assert answered == assistant(ANSWER)
+    assert spoken([]) == (None, None)
 
 
 def test_who_and_whose_in_real_sdks():
@@ -1035,17 +1049,10 @@ def test_round_trip(arrived, steps, session, agent, tags):
         assert (s.model_requested, s.model_used) == (told["model"], told["used"])
         assert s.input == told["prompt"]
         assert s.output == assistant(told["response"])
-        assert s.tokens == said(whole, completion, cached, written, reasoning)
+        assert s.tokens == Tokens(whole, completion, cached, written, reasoning)
         if told["cost"] is not None:
             assert (s.cost, s.cost_source) == (told["cost"], "provided")
         assert s.metadata == told["metadata"]
         assert s.status == ["ok", "partial"][told["status"]]
         t = next(fact for fact in facts if fact.tool_name == f"tool-{n}")
         assert (t.args, t.result) == (told["args"], told["result"])
-
-
-def said(went, came, cached, written, reasoning):
-    """Reasoning that is more than the output was told beside it."""
-    if came is not None and reasoning is not None and reasoning > came:
-        came += reasoning
-    return Tokens(went, came, cached, written, reasoning)
