@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 import requests
@@ -51,7 +51,7 @@ def test_a_run_is_in_the_file(tmp_path):
         tcc.run(agent="support").prompt("Hello").response("Hi!").end()
         assert tcc.flush(5)[1:] == (0, 0, {})
 
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT agent FROM run").fetchall() == [("support",)]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -106,7 +106,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path):
         ]
         os.kill(process.pid, signal.SIGKILL)
 
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT count(*) FROM span").fetchone() == (30,)
     assert codes == [200] * 30

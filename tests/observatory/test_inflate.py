@@ -5,10 +5,12 @@ import tracemalloc
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contextcompany.observatory.inflate import MAX_MEMBERS, InflateError, Inflater
+
+FUZZED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def bare(data):
@@ -39,6 +41,7 @@ def inflate(encoding, body, limit, size=64 * 2**10):
 
 
 @pytest.mark.parametrize("name", ENCODE)
+@FUZZED
 @given(data=st.binary(max_size=2000), size=st.sampled_from([1, 2, 3, 7, 1000]))
 def test_what_was_encoded_comes_back(name, data, size):
     """However it is cut into pieces."""
@@ -48,6 +51,7 @@ def test_what_was_encoded_comes_back(name, data, size):
 
 
 @pytest.mark.parametrize("name", ENCODE)
+@FUZZED
 @given(data=st.binary(min_size=1, max_size=2000), size=st.sampled_from([1, 7, 1000]))
 def test_one_byte_too_many_is_seen(name, data, size):
     """The limit is exact."""
@@ -57,6 +61,7 @@ def test_one_byte_too_many_is_seen(name, data, size):
 
 
 @pytest.mark.parametrize("name", [name for name in ENCODE if name != "identity"])
+@FUZZED
 @given(data=st.binary(max_size=500), cut=st.integers(0, 10_000))
 def test_a_body_that_was_cut_off_is_refused(name, data, cut):
     """At whatever byte, unless it is just between two gzip files."""
@@ -71,6 +76,7 @@ def test_a_body_that_was_cut_off_is_refused(name, data, cut):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@FUZZED
 @given(body=st.binary(max_size=200))
 def test_any_bytes_are_inflated_or_refused(encoding, body):
     """Nothing else comes of them."""

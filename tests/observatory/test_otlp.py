@@ -413,7 +413,7 @@ def filled(signal):
 
 
 BODIES = {signal: filled(signal) for signal in REQUESTS} | {"spans": traces(*some_spans(5))}
-FUZZED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
