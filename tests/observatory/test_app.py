@@ -202,6 +202,11 @@ def test_other_paths_say_where_spans_go(observatory, path):
     assert said(response) == f"Nothing is at POST {path}. Spans are received at POST /v1/traces."
 
 
+def test_an_odd_host_makes_no_difference_to_that(observatory):
+    """Even if no URL can be made of it."""
+    assert post(observatory, b"", "/nothing", Host="[::1").status_code == 404
+
+
 def test_other_methods_say_which_are_taken(observatory):
     """With 405."""
     response = requests.get(observatory.url + "/v1/traces", timeout=5)
@@ -260,6 +265,16 @@ def test_a_sink_that_takes_nothing_gets_503(observatory):
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert said(response) == "The disk is full."
+
+
+def test_that_nothing_is_taken_is_said_once_a_minute(observatory, caplog):
+    """To whoever runs it."""
+    observatory.sink.error = Busy("The disk is full.", 5)
+
+    for _ in range(3):
+        post(observatory, traces(some_span()))
+
+    assert caplog.messages == ["What is sent is refused for now: The disk is full."]
     assert observatory.intake.in_flight == 0
 
 

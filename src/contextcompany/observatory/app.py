@@ -37,6 +37,7 @@ OPEN_SPANS: Final = {"TCC-Open-Spans": "1"}
 _LARGE: Final = 256 * 2**10
 """Bytes of a body from which on it is decoded beside the event loop, one at a time: it can take 100 ms, and memory."""
 
+_SAY_EVERY_S: Final = 60.0
 _LOGGER: Final = logging.getLogger("contextcompany.observatory")
 
 
@@ -74,6 +75,7 @@ class _Receiver:
         self._sink = sink
         self._intake = intake
         self._one_at_a_time = anyio.CapacityLimiter(1)
+        self._say_again_at = 0.0
 
     async def otlp(self, signal: Signal, request: Request) -> Response:
         """`POST /v1/traces` and `/v1/logs`: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
@@ -122,7 +124,9 @@ class _Receiver:
         try:
             await self._sink.write(batch)
         except Busy as busy:
-            _LOGGER.warning("Refused for now: %s", busy)
+            if time.monotonic() >= self._say_again_at:
+                self._say_again_at = time.monotonic() + _SAY_EVERY_S
+                _LOGGER.warning("What is sent is refused for now: %s", busy)
             raise Refusal(503, str(busy), Retry_After=str(busy.retry_after_s)) from None
 
 
@@ -140,7 +144,8 @@ async def _healthz(_: Request) -> Response:
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
-    said = f"Nothing is at {request.method} {request.url.path[:100]}. Spans are received at POST /v1/traces."
+    path = request.scope["path"]  # `request.url` asks more of the host than it must be
+    said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
     return Response(otlp.failed(_GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)
 
 
