@@ -533,3 +533,27 @@ def test_each_sql_file_is_used():
 
     unused = {name for name in names if f'"{name.split("/")[1]}"' not in python and f'"{name}"' not in python}
     assert unused - by_key == set()
+
+
+def test_keeping_knows_nothing_of_the_sdk():
+    """But the generated names, of which the dictionary is made."""
+    folder = Path(sql.__file__).parent.parent
+    modules = [
+        "database",
+        "deleting",
+        "envelopes",
+        "filters",
+        "preparing",
+        "queries",
+        "rows",
+        "settling",
+        "store",
+        "texts",
+        "writing",
+    ]
+    texts = {name: (folder / f"{name}.py").read_text() for name in modules}
+    lines = {line.strip() for text in texts.values() for line in text.splitlines() if "import" in line.split()}
+    ours = {line for line in lines if "contextcompany" in line and "contextcompany.observatory" not in line}
+
+    assert ours == {"from contextcompany import semconv"}
+    assert [name for name, text in texts.items() if "sqlite3" in text] == ["database", "deleting", "store", "writing"]

@@ -147,7 +147,7 @@ def _place(kind: Kind, read_as: str, run_id: str | None) -> Fact:
 
 def node_of(row: SpanRow) -> Node:
     """As much of a span as hanging it into its run needs."""
-    fact = _place(row.kind, row.read_as, row.run_id)  # type: ignore[arg-type]  # the words of the table
+    fact = _place(row.kind, row.read_as, row.run_id)
     return Node(row.span_id, row.parent_id, row.start_ns, fact)
 
 

@@ -518,23 +518,19 @@ class _Group:
         self._name(before.id, new, about)
 
     def _name(self, run: int, rows: Iterable[SpanRow], about: About) -> None:
-        add = self._names.add
         for row in rows:
-            if row.agent:
-                add(("agent", row.agent, run))
-            if row.model:
-                add(("model", row.model, run))
-            if row.model_requested:
-                add(("model", row.model_requested, run))
-            if row.kind == "tool_call":
-                add(("tool", row.name, run))
-            if row.provider:
-                add(("provider", row.provider, run))
-            if row.error_type:
-                add(("error", row.error_type, run))
-        for kind, name in (("user", about.user_id), ("run_id", about.run_id)):
-            if name:
-                add((kind, name, run))
+            said = (
+                ("agent", row.agent),
+                ("model", row.model),
+                ("model", row.model_requested),
+                ("provider", row.provider),
+                ("error", row.error_type),
+                ("tool", row.name if row.kind == "tool_call" else None),
+                ("run_id", row.run_id if row.kind == "run" else None),
+                ("run_id", about.run_id),
+                ("user", about.user_id),
+            )
+            self._names.update((kind, name, run) for kind, name in said if name)
 
     def _put(self) -> None:
         connection = self._writer.connection
