@@ -1,7 +1,8 @@
-"""An Observatory on loopback that keeps what it receives in memory."""
+"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory."""
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Condition, Thread
 
 import pytest
@@ -11,6 +12,7 @@ from contextcompany.observatory import server
 from contextcompany.observatory.app import create_app
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import Batch, Log, Span
+from contextcompany.observatory.store import Store
 
 
 class Memory:
@@ -59,6 +61,14 @@ class Observatory:
         self.sink.is_stuck = False
         self._server.should_exit = True
         self._thread.join()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store, whole when the test is over."""
+    with Store.open(tmp_path / "observatory.db") as opened:
+        yield opened
+        assert opened.problems() == []
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from otlp_bodies import as_json, logs, some_span, some_spans, traces
 
-from contextcompany.observatory import otlp
+from contextcompany.observatory import otlp, otlp_json
 from contextcompany.observatory.otlp import JSON, PROTOBUF, Batch, DecodeError, decode
 
 REQUESTS = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
@@ -363,6 +363,9 @@ def framed(number, content):
     return bytes([number << 3 | 2]) + varint + bytes([length]) + content
 
 
+IDS = framed(1, b"1" * 16) + framed(2, b"1" * 8)
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -370,14 +373,34 @@ def framed(number, content):
         framed(1, many(2, otlp.MAX_ITEMS + 1)),
         framed(1, framed(2, framed(2, many(11, otlp.MAX_ENTRIES + 1)))),
         framed(1, framed(2, framed(2, framed(11, many(3, otlp.MAX_ENTRIES + 1))))),
-        framed(1, framed(2, framed(2, many(9, otlp.MAX_ENTRIES)) * 2)),
+        framed(1, framed(2, framed(2, IDS + many(9, 30_000)) * (otlp.MAX_ENTRIES // 30_000 + 1))),
+        framed(1, framed(2, framed(2, IDS + framed(9, framed(2, framed(5, many(1, otlp.MAX_ENTRIES))))))),
+        framed(1, framed(2, framed(2, IDS + framed(9, framed(2, framed(5, many(1, 30_000))))) * 17)),
+        framed(1, framed(1, many(1, otlp.MAX_ENTRIES + 1))),
+        framed(1, many(2, 60_000)) * 9,
     ],
-    ids=["spans", "scopes", "events", "attributes of events", "attributes of several spans"],
+    ids=[
+        "spans",
+        "scopes",
+        "events",
+        "attributes of events",
+        "attributes of several spans",
+        "values of a list",
+        "values of several lists",
+        "attributes of a resource",
+        "empty scopes of several resources",
+    ],
 )
 def test_much_out_of_little_is_refused(body):
     """Two bytes on the wire can be hundreds in memory."""
     with pytest.raises(DecodeError, match="The request holds more than"):
         decode("traces", body, PROTOBUF)
+
+
+def test_much_out_of_little_json_is_refused():
+    """Before anything is made of it."""
+    with pytest.raises(DecodeError, match="The body holds more than 1,000,000 objects and lists"):
+        decode("traces", b'{"resourceSpans": [' + b"{}," * otlp_json.MAX_OBJECTS + b"{}]}", JSON)
 
 
 # --- fuzzing ---------------------------------------------------------------------------------------------------------

@@ -17,37 +17,27 @@ from contextcompany.observatory.otlp import PROTOBUF
 from programs import finish, start_program
 
 PROGRAM = """
-import sqlite3, sys, threading
+import sys
+from pathlib import Path
 from contextcompany.observatory import serve
+from contextcompany.observatory.store import Store
 
-class Store:
-    def __init__(self, path):
-        self.db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self.db.execute("PRAGMA journal_mode = WAL")
-        self.db.execute("CREATE TABLE IF NOT EXISTS span (id PRIMARY KEY)")
-        self.lock = threading.Lock()
-
-    def write(self, batch):
-        with self.lock:
-            self.db.execute("BEGIN")
-            self.db.executemany("INSERT OR REPLACE INTO span VALUES (?)", [(span.span_id,) for span in batch.spans])
-            self.db.execute("COMMIT")
-
-serve(port=int(sys.argv[2]), store=Store(sys.argv[1]), ready=lambda url: print(url, flush=True))
+with Store.open(Path(sys.argv[1])) as store:
+    serve(port=0, store=store, ready=lambda url: print(url, flush=True))
 print("closed")
 """
 
 
-def start(path, port=0):
+def start(path):
     """A process that serves, and its URL."""
-    program = start_program(PROGRAM, str(path), str(port))
+    program = start_program(PROGRAM, str(path))
     return program, program.stdout.readline().strip()
 
 
 def kept(path):
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return {row[0] for row in connection.execute("SELECT id FROM span")}
+        return {row[0] for row in connection.execute("SELECT span_id FROM span")}
 
 
 def post(url, number):

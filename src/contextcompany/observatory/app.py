@@ -110,13 +110,10 @@ class _Receiver:
         """What the request holds, when it is kept."""
         with self._intake.room() as room:
             body = await room.read(request)
-            try:
-                if len(body) < _LARGE:
-                    batch = decode(body)
-                else:
-                    batch = await run_sync(decode, body, limiter=self._one_at_a_time)
-            except DecodeError as error:
-                raise Refusal(400, str(error)) from None
+            work = partial(_decoded, decode, body)
+            batch = work() if len(body) < _LARGE else await run_sync(work, limiter=self._one_at_a_time)
+            if isinstance(batch, str):
+                raise Refusal(400, batch)
             if batch.spans or batch.logs:
                 await self._write(batch)
             return batch
@@ -127,6 +124,14 @@ class _Receiver:
         except Busy as busy:
             _LOGGER.warning("Refused for now: %s", busy)
             raise Refusal(503, str(busy), Retry_After=str(busy.retry_after_s)) from None
+
+
+def _decoded(decode: Callable[[bytes], Batch], body: bytes) -> Batch | str:
+    """The batch, or why there is none: an error from another thread would keep the body until garbage is collected."""
+    try:
+        return decode(body)
+    except DecodeError as error:
+        return str(error)
 
 
 async def _healthz(_: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
-    from contextcompany.observatory.sink import Store
+    from contextcompany.observatory.store import Store
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "config", "listen", "serve"]
 
@@ -48,7 +49,7 @@ def serve(
         port: 0 takes a free one.
         store: Keeps what is received.
         token: What requests must carry, as `Authorization: Bearer …`.
-        ready: Called with the URL when connections are taken.
+        ready: Called with the URL when connections are taken; must not block.
 
     Raises:
         ValueError: the address needs a token.
@@ -56,13 +57,24 @@ def serve(
     """
     with listen(host, port, token) as listening:
         app = create_app(StoreSink(store), host=host, token=token)
-        if ready is not None:
-            ready(_url(listening))
-        _Server(config(app)).run([listening])
+        _Server(config(app), partial(ready, _url(listening)) if ready else None).run([listening])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn raises a signal again when it has stopped, which would end the process before the store is closed."""
+    """Says when it is ready, signals included, and returns when it has stopped.
+
+    uvicorn raises a signal again then, which would end the process before the store is closed.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections."""
+        await super().startup(sockets)
+        if self._ready is not None:
+            self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Stop; a second time, also what is being answered."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, Final, Protocol
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
+from contextcompany.observatory.store import BusyError, StoreError
+
 if TYPE_CHECKING:
     from contextcompany.observatory.otlp import Batch
+    from contextcompany.observatory.store import Store
 
-__all__ = ["THREADS", "Busy", "Sink", "Store", "StoreSink"]
+__all__ = ["THREADS", "Busy", "Sink", "StoreSink"]
 
 THREADS: Final = 4
 """So many batches are in the store at once. It puts those that wait into one transaction; more threads would take turns
@@ -40,24 +42,11 @@ class Sink(Protocol):
         """
 
 
-class Store(Protocol):
-    """What keeps batches."""
-
-    def write(self, batch: Batch) -> None:
-        """Keep the batch: it is durable when this returns. Called by several threads."""
-
-
 class StoreSink:
-    """A store as a `Sink`.
+    """A store as a `Sink`."""
 
-    Args:
-        store: Where batches are kept.
-        failures: What it raises when it cannot write: to be told to who sends, and no fault of what is sent.
-    """
-
-    def __init__(self, store: Store, failures: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._failures: tuple[type[Exception], ...] = (*failures, OSError, sqlite3.OperationalError)
         self._waiting = 0
         self._limiter = CapacityLimiter(THREADS)
 
@@ -68,7 +57,9 @@ class StoreSink:
         self._waiting += 1
         try:
             await run_sync(self._store.write, batch, limiter=self._limiter)
-        except self._failures as error:
-            raise Busy(f"The store cannot be written: {error}", 5) from error
+        except BusyError as error:
+            raise Busy(str(error), 1) from None
+        except StoreError as error:
+            raise Busy(str(error), 5) from error
         finally:
             self._waiting -= 1
