@@ -360,7 +360,7 @@ def _places(registry: Registry, facts: dict[str, list[str]]) -> list[tuple[str, 
         others.setdefault(spelling["means"], []).append(spelling["key"])
     places = []
     for fact, keys in facts.items():
-        every = [each for key in keys for each in (key, *others.get(key, ()))]
+        every = [each for key in keys for each in (key, *sorted(others.get(key, ())))]
         places += [(fact, key, rank) for rank, key in enumerate(every)]
     return places
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
-import sqlite3
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -21,7 +19,7 @@ from contextcompany.observatory import custom, otlp
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake, Refusal
 from contextcompany.observatory.otlp import JSON, PROTOBUF, Batch, DecodeError
-from contextcompany.observatory.writer import Busy
+from contextcompany.observatory.sink import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from contextcompany.observatory.otlp import Signal
-    from contextcompany.observatory.writer import Sink
+    from contextcompany.observatory.sink import Sink
 
 __all__ = ["OPEN_SPANS", "create_app"]
 
@@ -39,7 +37,6 @@ OPEN_SPANS: Final = {"TCC-Open-Spans": "1"}
 _LARGE: Final = 256 * 2**10
 """Bytes of a body from which on it is decoded beside the event loop, one at a time: it can take 100 ms, and memory."""
 
-_STORE_RETRY_S: Final = 5
 _LOGGER: Final = logging.getLogger("contextcompany.observatory")
 
 
@@ -55,7 +52,7 @@ def create_app(
         intake: What may be in memory at once.
     """
     receive = _Receiver(sink, intake or Intake())
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/traces", partial(receive.otlp, "traces"), methods=["POST"]),
             Route("/v1/logs", partial(receive.otlp, "logs"), methods=["POST"]),
@@ -66,6 +63,8 @@ def create_app(
         middleware=[Middleware(Guard, host=host, token=token)],
         exception_handlers={404: _nothing_here, 405: _nothing_here},
     )
+    app.router.redirect_slashes = False  # exporters follow no redirects
+    return app
 
 
 class _Receiver:
@@ -111,13 +110,10 @@ class _Receiver:
         """What the request holds, when it is kept."""
         with self._intake.room() as room:
             body = await room.read(request)
-            try:
-                if len(body) < _LARGE:
-                    batch = decode(body)
-                else:
-                    batch = await run_sync(decode, body, limiter=self._one_at_a_time)
-            except DecodeError as error:
-                raise Refusal(400, str(error)) from None
+            work = partial(_decoded, decode, body)
+            batch = work() if len(body) < _LARGE else await run_sync(work, limiter=self._one_at_a_time)
+            if isinstance(batch, str):
+                raise Refusal(400, batch)
             if batch.spans or batch.logs:
                 await self._write(batch)
             return batch
@@ -126,11 +122,16 @@ class _Receiver:
         try:
             await self._sink.write(batch)
         except Busy as busy:
-            raise Refusal(503, str(busy), Retry_After=str(math.ceil(busy.retry_after))) from None
-        except (OSError, sqlite3.OperationalError) as error:
-            _LOGGER.warning("The store cannot be written: %s", error)
-            said = f"The store cannot be written: {error}. Try again later."
-            raise Refusal(503, said, Retry_After=str(_STORE_RETRY_S)) from None
+            _LOGGER.warning("Refused for now: %s", busy)
+            raise Refusal(503, str(busy), Retry_After=str(busy.retry_after_s)) from None
+
+
+def _decoded(decode: Callable[[bytes], Batch], body: bytes) -> Batch | str:
+    """The batch, or why there is none: an error from another thread would keep the body until garbage is collected."""
+    try:
+        return decode(body)
+    except DecodeError as error:
+        return str(error)
 
 
 async def _healthz(_: Request) -> Response:

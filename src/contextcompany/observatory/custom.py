@@ -296,13 +296,14 @@ def _time(item: Mapping[str, Any], key: str, default: int | None = None) -> int:
         moment = datetime.fromisoformat(f"{date}T{clock}").replace(tzinfo=timezone.utc)
     except ValueError as error:
         raise ValueError(f"`{key}` is {_shown(value)}: {error}") from None
-    if sign:
-        offset = timedelta(hours=int(hours), minutes=int(minutes))
-        moment += -offset if sign == "+" else offset
     seconds = (moment - _EPOCH) // timedelta(seconds=1)
-    if seconds < 0:
-        raise ValueError(f"`{key}` is {_shown(value)}, before 1970")
-    return seconds * 10**9 + int((fraction or "").ljust(9, "0"))
+    if sign:
+        offset = int(hours) * 3600 + int(minutes) * 60
+        seconds += -offset if sign == "+" else offset
+    nanoseconds = seconds * 10**9 + int((fraction or "").ljust(9, "0"))
+    if not 0 <= nanoseconds < 2**63:
+        raise ValueError(f"`{key}` is {_shown(value)}, before 1970 or after 2262")
+    return nanoseconds
 
 
 def _needed(item: Mapping[str, Any], key: str) -> str:

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from contextcompany import semconv as sc
 from contextcompany._envelopes import said_by_request, said_by_response
 from contextcompany.observatory import readings, shapes
+from contextcompany.observatory.otlp import Event
 from contextcompany.observatory.shapes import Message, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from contextcompany._data import StepData
-    from contextcompany.observatory.otlp import Event, Log, Span
+    from contextcompany.observatory.otlp import Log, Span
 
-__all__ = ["Fact", "Feedback", "Kind", "Message", "Status", "Tokens", "feedback", "fold", "suspended"]
+__all__ = ["OURS", "Fact", "Feedback", "Kind", "Message", "Status", "Tokens", "feedback", "fold", "spoken", "suspended"]
 
 Kind = Literal["run", "step", "tool_call", "other"]
 Status = Literal["ok", "error", "partial", "unset"]
@@ -39,6 +40,9 @@ class Tokens(NamedTuple):
 
 
 NO_TOKENS = Tokens()
+
+OURS = readings.CONVENTIONS[0][0]
+"""What spans of our own SDK are read as."""
 
 
 class Fact(NamedTuple):
@@ -158,6 +162,21 @@ def feedback(log: Log) -> Feedback | None:
     )
 
 
+def spoken(logs: Iterable[Log]) -> tuple[list[Message] | None, list[Message] | None]:
+    """What was asked and answered by the log records of one span: some instrumentations keep messages off spans."""
+    events = [
+        Event(
+            log.event_name or _text(log.attributes.get("event.name")) or "",
+            log.time_ns or log.observed_ns,
+            {**log.attributes, **(log.body if type(log.body) is dict else {})},
+            0,
+        )
+        for log in logs
+    ]
+    went, came = _from_span_events(sorted(events, key=lambda event: event.time_ns))
+    return went.messages, came.messages
+
+
 class _Told:
     """The attributes of a span by the facts that they hold."""
 
@@ -217,10 +236,9 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
     read_as = _convention(scope, attributes)
     operation = _operation(attributes)
     kind: Kind = readings.OPERATIONS.get(operation or "", "other")  # type: ignore[assignment]  # the table's words
-    spoken = _spoken(kind, told, events)
-    said = _said_inside(spoken)
+    conversation = _spoken(kind, told, events)
+    said = _said_inside(conversation)
     code, message = _status(told, events, span)
-    finish_reasons = _texts(told.facts.get("finish_reasons"))
     cost, cost_source = _cost(told, read_as)
     names = {
         "agent": told.text("agent"),
@@ -244,23 +262,23 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
         step_id=told.text("step_id"),
         provider=_provider(told.text("provider")),
         response_id=told.text("response_id") or said.response_id,
-        finish_reason=finish_reasons[0] if finish_reasons else spoken.output.finish_reason,
+        finish_reason=_reason(told) or conversation.output.finish_reason,
         tool_call_id=told.text("tool_call_id"),
         tool_description=told.text("tool_description"),
         status=code,
         status_message=message,
         error_type=told.text("error_type") or (_of_exception(events, sc.EXCEPTION_TYPE) if code == "error" else None),
-        tokens=_tokens(told, said.tokens),
+        tokens=_tokens(told, said.tokens, read_as),
         counted_inside=told.facts.get("counted_inside") is True,
         cost=cost,
         cost_source=cost_source,
         price_version=told.text("price_version"),
-        input=spoken.input.messages,
-        output=spoken.output.messages,
-        system=spoken.system,
-        tool_definitions=spoken.tools,
-        args=spoken.args,
-        result=spoken.result,
+        input=conversation.input.messages,
+        output=conversation.output.messages,
+        system=conversation.system,
+        tool_definitions=conversation.tools,
+        args=conversation.args,
+        result=conversation.result,
         full_input=told.text("full_input"),
         full_output=told.text("full_output"),
         metadata=_metadata(told),
@@ -386,17 +404,28 @@ def _time_to_first_chunk(told: _Told, span: Span | None) -> float | None:
 # --- what it counts --------------------------------------------------------------------------------------------------
 
 
-def _tokens(told: _Told, said: Tokens) -> Tokens:
-    """Counts as the conventions have them today, from wherever on the span they are."""
+def _tokens(told: _Told, said: Tokens, read_as: str) -> Tokens:
+    """Counts as the conventions have them today, from wherever on the span they are; ours are so already."""
     usage = shapes.parsed(told.facts.get("usage"))
     counts = [told.count(f"tokens_{name}") for name in Tokens._fields]
+    if read_as == OURS:
+        return Tokens(*counts)
     if counts == _NOTHING and type(usage) is dict:
-        return _of_usage(usage)
+        return _completed(_of_usage(usage), said)
     if counts == _NOTHING:  # a sum over what is inside, which some give names of its own
         counts = [told.count(f"sum_{name}") for name in Tokens._fields]
     if counts == _NOTHING:
         return said
-    return _inclusive(Tokens(*counts), told.count("tokens_total"))
+    raw = shapes.parsed(told.facts.get("usage_raw"))
+    whole = _of_step_data(said_by_response({"usage": raw})) if type(raw) is dict else said
+    return _completed(_inclusive(Tokens(*counts), told.count("tokens_total")), whole)
+
+
+def _completed(made: Tokens, whole: Tokens) -> Tokens:
+    """The counts, with what the provider's own usage tells beside the same input and output."""
+    if whole[:2] != made[:2]:
+        return made
+    return Tokens(*(theirs if mine is None else mine for mine, theirs in zip(made, whole, strict=True)))
 
 
 _NOTHING: list[int | None] = [None] * len(Tokens._fields)
@@ -409,15 +438,12 @@ def _inclusive(said: Tokens, total: int | None) -> Tokens:
     """
     went, came = said.input, said.output
     cached, thought = (said.cached or 0) + (said.cache_write or 0), said.reasoning or 0
-    if went is None or not (cached or thought):
-        return said
-    beside = {(went + more + (came or 0) + extra): (more, extra) for extra in (thought, 0) for more in (cached, 0)}
-    more, extra = beside.get(total, (0, 0)) if total is not None else (0, 0)
-    if cached > went:
-        more = cached
-    if came is not None and thought > came:
-        extra = thought
-    return said._replace(input=went + more, output=None if came is None else came + extra)
+    more = cached if went is not None and cached > went else 0
+    extra = thought if came is not None and thought > came else 0
+    if total is not None and went is not None and not (more or extra):
+        sums = {went + (came or 0) + a + b: (a, b) for b in (thought, 0) for a in (cached, 0)}
+        more, extra = sums.get(total, (0, 0))
+    return said._replace(input=None if went is None else went + more, output=None if came is None else came + extra)
 
 
 def _of_usage(usage: Mapping[str, Any]) -> Tokens:
@@ -502,8 +528,11 @@ def _spoken(kind: Kind, told: _Told, events: list[Event]) -> _Spoken:
     if went.messages is None or told.ranks.get(_IS_FACT + "input") == 0:
         went = shapes.asked(facts["input"]) if "input" in facts else went
     if came.messages is None or told.ranks.get(_IS_FACT + "output") == 0:
-        reason = next(iter(_texts(facts.get("finish_reasons"))), None)
-        came = shapes.answered(facts["output"], reason) if "output" in facts else came
+        came = shapes.answered(facts["output"], _reason(told)) if "output" in facts else came
+    if kind == "step" and came.told is None:  # beside messages, the whole response tells its id and its counts
+        whole = shapes.parsed(facts.get("output"))
+        is_response = type(whole) is dict and not _OF_RESPONSES.isdisjoint(whole)
+        came = came._replace(told=said_by_response(whole) if is_response else None)
     system = shapes.parsed(facts.get("system"))
     return _Spoken(
         went,
@@ -511,6 +540,10 @@ def _spoken(kind: Kind, told: _Told, events: list[Event]) -> _Spoken:
         system if type(system) is list else _as_parts(system) or went.system,
         _tools(told) or went.tools,
     )
+
+
+_OF_RESPONSES = frozenset({"usage", "usage_metadata", "usageMetadata", "response_metadata", "llm_output", "choices"})
+"""What tells a provider's response from an answer that is JSON."""
 
 
 def _as_parts(system: Any) -> list[Message] | None:
@@ -582,7 +615,7 @@ def _indexed(told: _Told, fact: str, *, asks: bool) -> Said:
         for each in listed
         if type(each) is dict
     ]
-    return shapes.asked(messages) if asks else shapes.answered(messages)
+    return shapes.asked(messages) if asks else shapes.answered(messages, _reason(told))
 
 
 def _blocks(content: Any) -> Any:
@@ -597,7 +630,7 @@ def _wrapped(told: _Told, fact: str, *, asks: bool) -> Said:
     if listed is None:
         return Said()
     messages = shapes.unwrapped(listed)
-    return shapes.asked(messages) if asks else shapes.answered(messages)
+    return shapes.asked(messages) if asks else shapes.answered(messages, _reason(told))
 
 
 def _from_parts(told: _Told) -> Said:
@@ -606,8 +639,11 @@ def _from_parts(told: _Told) -> Said:
     calls, reasoning = facts.get("answer_tool_calls"), facts.get("answer_reasoning")
     if text is None and calls is None and reasoning is None:
         return Said()
-    reason = next(iter(_texts(facts.get("finish_reasons"))), None)
-    return shapes.vercel_answer(text, reasoning, calls, reason)
+    return shapes.vercel_answer(text, reasoning, calls, _reason(told))
+
+
+def _reason(told: _Told) -> str | None:
+    return next(iter(_texts(told.facts.get("finish_reasons"))), None)
 
 
 def _tools(told: _Told) -> Any:
@@ -642,7 +678,7 @@ def _metadata(told: _Told) -> dict[str, Any]:
     noted = shapes.parsed(told.facts.get("metadata_object"))
     return {
         **(noted if type(noted) is dict else {}),
-        **told.families.get("metadata_more", {}),
+        **{key: shapes.parsed(value) for key, value in told.families.get("metadata_more", {}).items()},
         **told.families.get("metadata", {}),
     }
 

@@ -9,6 +9,7 @@ An item that is not valid costs that item: it is refused with a reason, and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import orjson
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_ITEMS",
     "PROTOBUF",
     "Batch",
+    "Budget",
     "DecodeError",
     "EntityRef",
     "Event",
@@ -58,7 +60,11 @@ MAX_ITEMS: Final = 65_536
 """Spans, or log records, of one request."""
 
 MAX_ENTRIES: Final = 500_000
-"""Attributes, events and links of one request: two bytes on the wire can be hundreds in memory."""
+"""Attributes, events, links, and values in lists and maps, of one request: two bytes on the wire can be hundreds in
+memory."""
+
+_LARGE: Final = 64 * 2**10
+"""Bytes of a message from which on its parts are counted before protobuf takes memory for each."""
 
 _MAX_TIME: Final = 2**63 - 1
 """Nanoseconds: the year 2262. OTLP has 64 bits without a sign; databases have one."""
@@ -179,6 +185,29 @@ class Batch(NamedTuple):
     """Why, for each item that is not valid."""
 
 
+class Budget:
+    """What one request may still hold."""
+
+    def __init__(self) -> None:
+        self.left = MAX_ENTRIES
+
+    def spend(self, entries: int) -> None:
+        """Count so many.
+
+        Raises:
+            DecodeError: there are too many.
+        """
+        self.left -= entries
+        if self.left < 0:
+            raise _TooMuchError(
+                f"The request holds more than {MAX_ENTRIES:,} attributes, events and values. Send fewer at once."
+            )
+
+
+class _TooMuchError(DecodeError):
+    """Told from a broken body."""
+
+
 class _Kind(NamedTuple):
     """What is different between the signals. Their requests number their fields alike."""
 
@@ -187,7 +216,7 @@ class _Kind(NamedTuple):
     of_scope: Any
     item: Any
     json_keys: tuple[str, str, str]
-    make: Callable[[Any, bytes, Scope, Resource], Any]
+    make: Callable[[Any, bytes, Scope, Resource, Budget], Any]
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -208,34 +237,38 @@ def decode(signal: Signal, body: bytes, content_type: str) -> Batch:
     groups, read = (_of_json, otlp_json.message) if content_type == JSON else (_of_protobuf, _parsed)
     made: list[Any] = []
     refused: list[str] = []
-    entries = 0
-    for resource, scope, items in groups(kind, body):
+    budget = Budget()
+    for resource, scope, items in groups(kind, body, budget):
         for item in items:
             number = len(made) + len(refused) + 1
             if number > MAX_ITEMS:
                 raise DecodeError(f"The request holds more than {MAX_ITEMS:,} {kind.what}s. Send fewer at once.")
             try:
                 message, raw = read(kind.item, item)
+            except DecodeError:
+                raise
             except ValueError as error:
                 refused.append(f"{kind.what} {number}: {error}")
                 continue
-            entries += _entries(message)
-            if entries > MAX_ENTRIES:
-                raise DecodeError(f"The request holds more than {MAX_ENTRIES:,} attributes and events. Send fewer.")
             try:
-                made.append(kind.make(message, raw, scope, resource))
+                made.append(kind.make(message, raw, scope, resource, budget))
+            except DecodeError:
+                raise
             except ValueError as error:
                 refused.append(f"{kind.what} {number}{_named(message)}: {error}")
     return Batch([], made, refused) if signal == "logs" else Batch(made, [], refused)
 
 
-def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource) -> Span:
+def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget | None = None) -> Span:
     """A span from OTLP's message for it.
 
     Raises:
         ValueError: its ids or times are not valid.
+        DecodeError: the budget is spent.
     """
+    budget = budget or Budget()
     status = message.status
+    budget.spend(len(message.events) + len(message.links))
     return Span(
         _id(message.trace_id, 16, "trace id"),
         _id(message.span_id, 8, "span id"),
@@ -246,9 +279,9 @@ def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource) -> Span:
         message.kind,
         _time(message.start_time_unix_nano, "start"),
         _time(message.end_time_unix_nano, "end"),
-        _attributes(message.attributes),
-        [_event(each) for each in message.events],
-        [_link(each) for each in message.links],
+        _attributes(message.attributes, budget),
+        [_event(each, budget) for each in message.events],
+        [_link(each, budget) for each in message.links],
         (status.code, status.message),
         (message.dropped_attributes_count, message.dropped_events_count, message.dropped_links_count),
         scope,
@@ -257,12 +290,14 @@ def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource) -> Span:
     )
 
 
-def log_of(message: Any, raw: bytes, scope: Scope, resource: Resource) -> Log:
+def log_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget | None = None) -> Log:
     """A log record from OTLP's message for it.
 
     Raises:
         ValueError: its ids or times are not valid.
+        DecodeError: the budget is spent.
     """
+    budget = budget or Budget()
     return Log(
         _id(message.trace_id, 16, "trace id", is_needed=False),
         _id(message.span_id, 8, "span id", is_needed=False),
@@ -272,8 +307,8 @@ def log_of(message: Any, raw: bytes, scope: Scope, resource: Resource) -> Log:
         message.severity_number,
         message.severity_text,
         message.event_name,
-        _value(message.body),
-        _attributes(message.attributes),
+        _value(message.body, budget),
+        _attributes(message.attributes, budget),
         message.dropped_attributes_count,
         scope,
         resource,
@@ -301,52 +336,56 @@ _KINDS: Final = {
 }
 
 
-def _event(event: Any) -> Event:
+def _event(event: Any, budget: Budget) -> Event:
     return Event(
         event.name,
         _time(event.time_unix_nano, "time of an event"),
-        _attributes(event.attributes),
+        _attributes(event.attributes, budget),
         event.dropped_attributes_count,
     )
 
 
-def _link(link: Any) -> Link:
+def _link(link: Any, budget: Budget) -> Link:
     # What a link names may be wrong without harm to the span.
     return Link(
         link.trace_id.hex(),
         link.span_id.hex(),
         link.trace_state,
         link.flags,
-        _attributes(link.attributes),
+        _attributes(link.attributes, budget),
         link.dropped_attributes_count,
     )
 
 
-def _resource(resource: Any, schema_url: str) -> Resource:
+def _resource(resource: Any, schema_url: str, budget: Budget) -> Resource:
+    budget.spend(1 + len(resource.entity_refs))
     refs = [
         EntityRef(each.type, list(each.id_keys), list(each.description_keys), each.schema_url)
         for each in resource.entity_refs
     ]
-    return Resource(_attributes(resource.attributes), resource.dropped_attributes_count, schema_url, refs)
+    return Resource(_attributes(resource.attributes, budget), resource.dropped_attributes_count, schema_url, refs)
 
 
-def _scope(scope: Any, schema_url: str) -> Scope:
-    attributes = _attributes(scope.attributes)
+def _scope(scope: Any, schema_url: str, budget: Budget) -> Scope:
+    budget.spend(1)
+    attributes = _attributes(scope.attributes, budget)
     return Scope(scope.name, scope.version, attributes, scope.dropped_attributes_count, schema_url)
 
 
-def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+def _attributes(pairs: Any, budget: Budget) -> dict[str, Any]:
+    budget.spend(len(pairs))
+    return {pair.key: _value(pair.value, budget) for pair in pairs}
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, budget: Budget) -> Any:
     which = value.WhichOneof("value")
     if which is None:
         return None
     if which == "array_value":
-        return [_value(each) for each in value.array_value.values]
+        budget.spend(len(value.array_value.values))
+        return [_value(each, budget) for each in value.array_value.values]
     if which == "kvlist_value":
-        return _attributes(value.kvlist_value.values)
+        return _attributes(value.kvlist_value.values, budget)
     return getattr(value, which)
 
 
@@ -365,13 +404,6 @@ def _time(nanoseconds: int, what: str) -> int:
     return nanoseconds
 
 
-def _entries(message: Any) -> int:
-    if isinstance(message, logs_pb2.LogRecord):
-        return len(message.attributes)
-    own = len(message.attributes) + len(message.events) + len(message.links)
-    return own + sum([len(each.attributes) for each in message.events])
-
-
 def _named(message: Any) -> str:
     name = message.event_name if isinstance(message, logs_pb2.LogRecord) else message.name
     return f" ({name[:_MAX_SHOWN]!r})" if name else ""
@@ -382,20 +414,23 @@ def _named(message: Any) -> str:
 _Groups: TypeAlias = Iterator[tuple[Resource, Scope, Iterable[Any]]]
 
 
-def _of_protobuf(kind: _Kind, body: bytes) -> _Groups:
+def _of_protobuf(kind: _Kind, body: bytes, budget: Budget) -> _Groups:
     for of_resource in _parts(body).get(1, ()):
         parts = _parts(of_resource)
-        resource = _resource(_whole(resource_pb2.Resource, parts, "resource"), _schema_url(kind.of_resource, parts))
+        message = _whole(resource_pb2.Resource, parts, "resource")
+        resource = _resource(message, _schema_url(kind.of_resource, parts), budget)
         for of_scope in parts.get(2, ()):
             inner = _parts(of_scope)
             about = _whole(common_pb2.InstrumentationScope, inner, "scope")
-            yield resource, _scope(about, _schema_url(kind.of_scope, inner)), inner.get(2, ())
+            yield resource, _scope(about, _schema_url(kind.of_scope, inner), budget), inner.get(2, ())
 
 
 def _whole(kind: Any, parts: dict[int, list[bytes]], what: str) -> Any:
     try:
-        return kind.FromString(b"".join(parts.get(1, ())))  # what comes twice is one message, says protobuf
-    except ProtobufError:
+        return _parsed(kind, b"".join(parts.get(1, ())))[0]  # what comes twice is one message, says protobuf
+    except DecodeError:
+        raise
+    except ValueError:
         raise DecodeError(f"A {what} in the request cannot be read as protobuf.") from None
 
 
@@ -408,10 +443,37 @@ def _schema_url(kind: Any, parts: dict[int, list[bytes]]) -> str:
 
 
 def _parsed(kind: Any, raw: bytes) -> tuple[Any, bytes]:
+    if len(raw) > _LARGE:
+        _weigh(kind.DESCRIPTOR, raw)
     try:
         return kind.FromString(raw), raw
     except ProtobufError:
         raise ValueError("it cannot be read as protobuf: broken, not UTF-8, or nested too deeply") from None
+
+
+def _weigh(descriptor: Any, raw: bytes) -> None:
+    """Refuse a message of too many messages. One that is broken passes: protobuf's reader says so."""
+    try:
+        _spend(descriptor, raw, 0, len(raw), Budget())
+    except _TooMuchError:
+        raise
+    except (DecodeError, RecursionError):
+        pass
+
+
+def _spend(descriptor: Any, body: bytes, at: int, end: int, budget: Budget) -> None:
+    nested = _nested(descriptor)
+    while at < end:
+        number, start, at = _field(body, at)
+        if number in nested:
+            budget.spend(1)
+            _spend(nested[number], body, start, min(at, end), budget)
+
+
+@lru_cache
+def _nested(descriptor: Any) -> dict[int, Any]:
+    """The fields of a message that are messages."""
+    return {each.number: each.message_type for each in descriptor.fields if each.message_type is not None}
 
 
 _NO_PROTOBUF: Final = "The body is not OTLP in protobuf"
@@ -422,23 +484,29 @@ def _parts(body: bytes) -> dict[int, list[bytes]]:
     parts: dict[int, list[bytes]] = {}
     at, end, count = 0, len(body), 0
     while at < end:
-        tag, at = _varint(body, at)
-        number, wire_type = tag >> 3, tag & 7
-        size = {1: 8, 5: 4}.get(wire_type, 0)
-        if wire_type == 0:
-            _, at = _varint(body, at)
-        elif wire_type == 2:
-            size, at = _varint(body, at)
-            parts.setdefault(number, []).append(body[at : at + size])
+        number, start, at = _field(body, at)
+        if at > end:
+            raise DecodeError(f"{_NO_PROTOBUF}, or it was cut off: field {abs(number)} ends after its message.")
+        if number > 0:
+            parts.setdefault(number, []).append(body[start:at])
             count += 1
-        elif not size:
-            raise DecodeError(f"{_NO_PROTOBUF}: byte {at - 1} starts a field of an unknown kind.")
-        at += size
-        if not number or at > end:
-            raise DecodeError(f"{_NO_PROTOBUF}, or it was cut off: field {number} ends after the end of its message.")
-        if count > MAX_ITEMS:
-            raise DecodeError(f"The request holds more than {MAX_ITEMS:,} items in one place. Send fewer at once.")
+            if count > MAX_ITEMS:
+                raise DecodeError(f"The request holds more than {MAX_ITEMS:,} items in one place. Send fewer at once.")
     return parts
+
+
+def _field(body: bytes, at: int) -> tuple[int, int, int]:
+    """Number, start and end of the content of the field at a place; the number is negative without a length."""
+    tag, start = _varint(body, at)
+    number, wire_type = tag >> 3, tag & 7
+    if wire_type == 2 and number:
+        size, start = _varint(body, start)
+        return number, start, start + size
+    if wire_type == 0 and number:
+        return -number, start, _varint(body, start)[1]
+    if wire_type not in (1, 5) or not number:
+        raise DecodeError(f"{_NO_PROTOBUF}: byte {at} starts a field of an unknown kind.")
+    return -number, start, start + (8 if wire_type == 1 else 4)
 
 
 def _varint(body: bytes, at: int) -> tuple[int, int]:
@@ -455,15 +523,15 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def _of_json(kind: _Kind, body: bytes) -> _Groups:
+def _of_json(kind: _Kind, body: bytes, budget: Budget) -> _Groups:
     of_resources, of_scopes, items = kind.json_keys
     for of_resource in otlp_json.objects(otlp_json.parse(body), of_resources):
-        resource = _resource(
-            _message(resource_pb2.Resource, of_resource, "resource"), otlp_json.text(of_resource, "schemaUrl")
-        )
+        message = _message(resource_pb2.Resource, of_resource, "resource")
+        resource = _resource(message, otlp_json.text(of_resource, "schemaUrl"), budget)
         for of_scope in otlp_json.objects(of_resource, of_scopes):
             about = _message(common_pb2.InstrumentationScope, of_scope, "scope")
-            yield resource, _scope(about, otlp_json.text(of_scope, "schemaUrl")), otlp_json.objects(of_scope, items)
+            scope = _scope(about, otlp_json.text(of_scope, "schemaUrl"), budget)
+            yield resource, scope, otlp_json.objects(of_scope, items)
 
 
 def _message(kind: Any, around: dict[str, Any], what: str) -> Any:

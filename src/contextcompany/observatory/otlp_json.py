@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
-__all__ = ["MAX_DEPTH", "DecodeError", "dumped", "encodable", "message", "objects", "parse", "text"]
+__all__ = ["MAX_DEPTH", "MAX_OBJECTS", "DecodeError", "dumped", "encodable", "message", "objects", "parse", "text"]
 
 MAX_DEPTH: Final = 96
 """Messages within messages; protobuf's own readers give up at 100."""
+
+MAX_OBJECTS: Final = 1_000_000
+"""Braces and brackets in a body, those in texts included: each may be an object, which takes 64 bytes or more."""
 
 _HEX_KEYS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -39,8 +42,10 @@ def parse(body: bytes) -> dict[str, Any]:
     """The JSON object in a body.
 
     Raises:
-        DecodeError: there is none.
+        DecodeError: there is none, or too much in it.
     """
+    if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
+        raise DecodeError(f"The body holds more than {MAX_OBJECTS:,} objects and lists. Send fewer spans at once.")
     try:
         found = _loaded(body)
     except (ValueError, RecursionError) as error:

@@ -72,6 +72,7 @@ def asked(value: object) -> Said:
         return Said(value)
     if type(value) is dict and value and value.keys() <= _VERCEL_PROMPT:
         return _vercel_prompt(value)
+    value = _only_argument(value)
     made = prompt(_in_known_parts(_flat(value)))
     return Said(parsed(made.messages), parsed(made.system), parsed(made.tools), made.said)
 
@@ -81,10 +82,14 @@ def answered(value: object, finish_reason: str | None = None) -> Said:
     value = _container(value)
     if _is_genai(value):
         return Said(value)
-    if type(value) is dict and set(value) <= _LOGFIRE_RESPONSE and "message" in value:
-        value = {"choices": [{"message": value["message"]}], "usage": value.get("usage")}
+    if type(value) is dict and value and value.keys() <= _LOGFIRE_RESPONSE:
+        message = value.get("message") or {"role": "assistant", "content": value.get("combined_chunk_content")}
+        value = {"choices": [{"message": message}], "usage": value.get("usage")}
     made = response(_in_known_parts(_flat(value)))
-    return Said(parsed(made.render(finish_reason)), None, None, made.said, made.finish_reason)
+    messages = parsed(made.render(finish_reason))
+    if finish_reason is None and made.finish_reason is None:  # what is sent needs a reason; what came had none
+        messages = [{key: each for key, each in message.items() if key != "finish_reason"} for message in messages]
+    return Said(messages, None, None, made.said, made.finish_reason)
 
 
 _LOGFIRE_RESPONSE = frozenset({"message", "usage", "combined_chunk_content", "chunk_count"})
@@ -110,6 +115,17 @@ def _flat(value: Any) -> Any:
     if type(batch) is list and len(batch) == 1 and type(batch[0]) is list:
         return {**value, "messages": batch[0]} if type(value) is dict else batch[0]
     return value
+
+
+def _only_argument(value: Any) -> Any:
+    """What a decorated function was called with, if it is one text: decorators keep all its arguments as an object."""
+    if type(value) is not dict or value.keys() != {"args", "kwargs"}:
+        return value
+    args, kwargs = value["args"], value["kwargs"]
+    if type(args) is not list or type(kwargs) is not dict:
+        return value
+    given = [*args, *kwargs.values()]
+    return given[0] if len(given) == 1 and type(given[0]) is str else value
 
 
 def from_conversation(value: object) -> tuple[Said, Said]:
@@ -246,7 +262,7 @@ def vercel_answer(text: object, reasoning: object, tool_calls: object, reason: s
         *([{"type": "text", "text": text}] if type(text) is str and text else []),
         *(_in_known_part({"type": "tool-call", **call}) for call in calls or () if type(call) is dict),
     ]
-    return answered([{"role": "assistant", "content": parts}], reason)
+    return answered([{"role": "assistant", "content": parts}], reason and reason.replace("-", "_"))
 
 
 def _in_known_parts(value: Any) -> Any:
