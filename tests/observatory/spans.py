@@ -13,6 +13,7 @@ from contextcompany.observatory.otlp import Batch, Log, Resource, Scope, Span, l
 
 RESOURCE = Resource({"service.name": "shop", "bytes": b"\x00\xff", "list": [1, 2.5, None]}, 1, "https://schema", [])
 SCOPE = Scope("contextcompany", "0.1", {"nan": float("inf")}, 0, "")
+FOREIGN = Scope("somebody else", "1", {}, 0, "")
 START = 1_760_000_000_000_000_000
 
 _NUMBERS = itertools.count(1)
@@ -54,6 +55,7 @@ def span(  # what the wire carries is wide
     end: float | None = 1,
     status: tuple[int, str] = (1, ""),
     events: dict[str, dict[str, Any]] | None = None,
+    scope: Scope = SCOPE,
     **attributes: Any,
 ) -> Span:
     """One span; times are seconds after `START`, `end=None` is a snapshot, `__` in attributes is a dot."""
@@ -69,7 +71,7 @@ def span(  # what the wire carries is wide
         status=Status(code=status[0], message=status[1]),
         events=[Message.Event(name=key, attributes=pairs(value)) for key, value in (events or {}).items()],
     )
-    return span_of(message, message.SerializeToString(), SCOPE, RESOURCE)
+    return span_of(message, message.SerializeToString(), scope, RESOURCE)
 
 
 def run(trace: int, number: int = 1, parent: int = 0, *, agent: str = "support", **more: Any) -> Span:

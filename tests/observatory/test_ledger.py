@@ -340,6 +340,8 @@ def price(fact):
         ([run(step(tokens=A, cost=0.5), step(tokens=B), cost=9)], 0.7, ("gen_ai", "table"), 0),
         ([step(step(tokens=A), tokens=A, cost=0.5)], 0.5, ("gen_ai",), 0),
         ([step(step(cost=0.5), tokens=A)], 0.5, ("gen_ai",), 0),
+        ([step(step(tokens=A), tool(step(tokens=B)), tokens=A, cost=0.5)], 0.7, ("gen_ai", "table"), 0),
+        ([step(tool(step(tokens=B)), tokens=A, cost=0.5)], 0.7, ("gen_ai", "table"), 0),
         ([run(step(), tokens=A)], 0.1, ("table",), 0),
         ([run(step())], None, (), 0),
     ],

@@ -1,5 +1,6 @@
 """What is written is there, once, and stays."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -533,3 +534,20 @@ def test_each_sql_file_is_used():
 
     unused = {name for name in names if f'"{name.split("/")[1]}"' not in python and f'"{name}"' not in python}
     assert unused - by_key == set()
+
+
+def test_keeping_knows_nothing_of_the_sdk():
+    """But the generated names, of which the dictionary is made; and few modules know SQLite."""
+    folder = Path(sql.__file__).parent.parent
+    names = "database deleting envelopes filters preparing queries rows settling store texts writing"
+    texts = {name: (folder / f"{name}.py").read_text() for name in names.split()}
+    lines = {line.strip() for text in texts.values() for line in text.splitlines()}
+    ours = {line for line in lines if re.match(r"(from|import) contextcompany(?!\.observatory)", line)}
+
+    assert ours == {"from contextcompany import semconv"}
+    assert [name for name, text in texts.items() if "import sqlite3" in text] == [
+        "database",
+        "deleting",
+        "store",
+        "writing",
+    ]

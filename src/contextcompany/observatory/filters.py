@@ -139,7 +139,7 @@ def parse(text: str, now_ns: int, lost_after_s: float = LOST_AFTER_S) -> Filter:
 def phrase(text: str) -> str:
     """Text as FTS5 reads a phrase; a `*` at its end stands for the rest of a word."""
     is_prefix = text.endswith("*")
-    quoted = text.rstrip("*").replace('"', '""')
+    quoted = text.rstrip("*").replace('"', '""').replace("\0", " ")
     return f'"{quoted}"' + ("*" if is_prefix and quoted else "")
 
 

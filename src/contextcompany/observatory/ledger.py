@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from contextcompany.observatory.fold import Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from contextcompany.observatory.fold import Fact
 
@@ -140,7 +140,7 @@ class _Book:
 
     def __init__(self, entries: list[Entry]) -> None:
         self._lines = {entry.span_id: _Line(entry) for entry in entries}
-        self._why: dict[str, list[str]] = defaultdict(list)
+        self._why: dict[str, str] = {}
         for line in self._lines.values():
             parent = self._lines.get(line.entry.parent_id)
             if parent is not None and parent is not line:
@@ -193,7 +193,7 @@ class _Book:
 
     def _join(self, lines: list[_Line]) -> None:
         """One line stands for all; it is told what only others know."""
-        kept, *others = sorted(lines, key=_trust, reverse=True)
+        kept, *others = sorted(lines, key=_doubt)
         for other in others:
             if kept.tokens is None:
                 kept.tokens = other.tokens
@@ -215,30 +215,30 @@ class _Book:
                 self._leave_sum(line, below)
 
     def _leave_sum(self, line: _Line, below: _Below) -> None:
-        tokens, cost = below.tokens, below.cost
+        tokens, cost, sums = below.tokens, below.cost, below.went_and_came
+        inside: Iterable[_Line] = _all_below(line)
         reason = "It holds the calls that it is the sum of"
         if line.entry.fact.kind == "step":
-            inner = [each for each in below.near if _may_be_same(line, each)]
+            inside = inner = [each for each in below.near if _may_be_same(line, each)]
             tokens, cost = any(each.tokens for each in inner), any(each.cost is not None for each in inner)
-            if inner:
-                reason = f"It holds the same call, told by {_called(inner[0])}"
+            counts = [_went_and_came(each.tokens) for each in inner]
+            sums = sum(went for went, _ in counts), sum(came for _, came in counts)
+            reason = f"It holds the same call, told by {_called(inner[0])}" if inner else ""
         if line.cost is not None and cost:
-            self._leave(line, reason)
+            self._why[line.entry.span_id] = reason + "."
             line.cost = line.cost_source = None
         elif line.cost is not None and tokens:
-            _is_priced(line)  # nobody inside says what it cost, and this does
+            for each in inside:  # they do not say what they cost, and this does
+                each.has_price = True
         if line.tokens is not None and tokens:
-            self._leave(line, reason + _difference(line.tokens, below))
+            self._why[line.entry.span_id] = reason + _difference(line.tokens, sums) + "."
             line.tokens = None
         elif line.tokens is not None and cost:
             line.has_price = True
 
     def _drop(self, line: _Line, reason: str) -> None:
         line.tokens = line.cost = line.cost_source = None
-        self._why[line.entry.span_id] = [reason]
-
-    def _leave(self, line: _Line, reason: str) -> None:
-        self._why[line.entry.span_id].append(reason + ".")
+        self._why[line.entry.span_id] = reason
 
     # The sums.
 
@@ -251,16 +251,13 @@ class _Book:
             total = sums.setdefault(line.entry.span_id, _Sum())
             total.add(own[line.entry.span_id])
             (everything if line.parent is None else sums.setdefault(line.parent.entry.span_id, _Sum())).join(total)
-        # Of two reasons the later, about the tokens, says more.
-        why = {span_id: reasons[-1] for span_id, reasons in self._why.items()}
-        return Totals(own, {each: sums[each].amount for each in own}, everything.amount, why)
+        return Totals(own, {each: sums[each].amount for each in own}, everything.amount, self._why)
 
 
-def _trust(line: _Line) -> tuple[bool, int, int, bool, int]:
+def _doubt(line: _Line) -> tuple[bool, int, int, bool, str]:
     """Which of several spans of one call tells of it: the one that is innermost, then the one that knows most."""
     known = sum(value is not None for value in line.tokens or ())
-    is_marked = line.entry.fact.counted_inside
-    return not is_marked, line.depth, known, line.cost is not None, -len(line.entry.span_id)
+    return line.entry.fact.counted_inside, -line.depth, -known, line.cost is None, line.entry.span_id
 
 
 def _may_be_same(outer: _Line, inner: _Line) -> bool:
@@ -269,11 +266,11 @@ def _may_be_same(outer: _Line, inner: _Line) -> bool:
     return not mine or not theirs or mine == theirs
 
 
-def _is_priced(line: _Line) -> None:
+def _all_below(line: _Line) -> Iterator[_Line]:
     waiting = list(line.children)
     while waiting:
         inner = waiting.pop()
-        inner.has_price = True
+        yield inner
         waiting += inner.children
 
 
@@ -334,8 +331,8 @@ def _went_and_came(tokens: Tokens | None) -> tuple[int, int]:
     return (0, 0) if tokens is None else (tokens.input or 0, tokens.output or 0)
 
 
-def _difference(said: Tokens, below: _Below) -> str:
-    mine, theirs = _went_and_came(said), below.went_and_came
+def _difference(said: Tokens, theirs: tuple[int, int]) -> str:
+    mine = _went_and_came(said)
     if mine == theirs:
         return ""
     return f" (it says {mine[0]} in and {mine[1]} out, they add up to {theirs[0]} and {theirs[1]})"

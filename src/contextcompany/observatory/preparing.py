@@ -35,6 +35,9 @@ __all__ = [
 ]
 
 _LEVEL: Final = 3
+_WINDOW: Final = 13
+"""8 KB, in zlib's way of saying it."""
+
 _MIN_DEFLATED: Final = 128
 """Bytes of text that are worth deflating; shorter text is kept as it is, which a person can read in sqlite3."""
 
@@ -168,13 +171,14 @@ def deflated(text: bytes) -> Deflated:
 
 
 def _deflated(raw: bytes, dictionary: bytes) -> bytes:
-    deflate = zlib.compressobj(_LEVEL, zdict=dictionary)
+    # Small tables: those of the default take longer to set up than a span takes to deflate, 35 µs instead of 13.
+    deflate = zlib.compressobj(_LEVEL, wbits=_WINDOW, memLevel=5, zdict=dictionary)
     return deflate.compress(raw) + deflate.flush()
 
 
 def inflated(raw: bytes, dictionary: bytes) -> bytes:
     """What `_deflated` made shorter."""
-    return zlib.decompressobj(zdict=dictionary).decompress(raw)
+    return zlib.decompressobj(wbits=_WINDOW, zdict=dictionary).decompress(raw)
 
 
 def dumps(value: Any) -> str:

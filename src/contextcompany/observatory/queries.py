@@ -15,9 +15,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 from contextcompany.observatory import envelopes, filters, otlp
 from contextcompany.observatory.filters import LOST_AFTER_S, MAX_HITS, FilterError
 from contextcompany.observatory.preparing import inflated, text_of
-from contextcompany.observatory.rows import RunRow, SpanRow, fact_of
+from contextcompany.observatory.rows import RunRow, SpanRow, node_of
 from contextcompany.observatory.texts import joined, words
-from contextcompany.observatory.tree import Node, tree
+from contextcompany.observatory.tree import tree
 
 if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact
@@ -343,7 +343,7 @@ def _run(row: RunRow, now_ns: int, lost_after_s: float) -> Run:
 
 def _lines(rows: list[SpanRow]) -> list[SpanLine]:
     by_id = {row.span_id: row for row in rows}
-    parents = tree([Node(row.span_id, row.parent_id, row.start_ns, fact_of(row)) for row in rows]).parents
+    parents = tree(map(node_of, rows)).parents
     depths: dict[str, int] = {"": -1}
     lines = []
     for span_id, parent_id in parents.items():

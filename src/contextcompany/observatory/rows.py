@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
 from contextcompany.observatory.fold import Fact, Tokens
 from contextcompany.observatory.texts import MIN_CUT, strings, words
+from contextcompany.observatory.tree import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contextcompany.observatory.fold import Message
+    from contextcompany.observatory.fold import Kind, Message
     from contextcompany.observatory.otlp import Span
 
-__all__ = ["PREVIEW", "RunRow", "SpanRow", "fact_of", "first_prompt", "last_response", "span_row"]
+__all__ = ["PREVIEW", "RunRow", "SpanRow", "fact_of", "first_prompt", "last_response", "node_of", "span_row"]
 
 PREVIEW: Final = 200
 """Characters of a prompt or response that are kept with the run."""
@@ -138,8 +140,19 @@ def span_row(span: Span, fact: Fact, seen_ns: int) -> SpanRow:
     )
 
 
+@lru_cache(4096)
+def _place(kind: Kind, read_as: str, run_id: str | None) -> Fact:
+    return Fact(kind=kind, read_as=read_as, name="", run_id=run_id)
+
+
+def node_of(row: SpanRow) -> Node:
+    """As much of a span as hanging it into its run needs."""
+    fact = _place(row.kind, row.read_as, row.run_id)
+    return Node(row.span_id, row.parent_id, row.start_ns, fact)
+
+
 def fact_of(row: SpanRow) -> Fact:
-    """As much of what a span says as hanging it into its run, and counting, needs."""
+    """As much of what a span says as counting needs."""
     said = orjson.loads(row.said) if row.said else _NOTHING_SAID
     return Fact(
         kind=row.kind,  # type: ignore[arg-type]  # the words of the table

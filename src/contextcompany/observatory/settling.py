@@ -7,8 +7,8 @@ from math import floor, log2
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory import ledger
-from contextcompany.observatory.rows import RunRow, fact_of
-from contextcompany.observatory.tree import Node, tree
+from contextcompany.observatory.rows import RunRow, fact_of, node_of
+from contextcompany.observatory.tree import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,7 +74,7 @@ class Top(NamedTuple):
 def topmost(rows: list[SpanRow]) -> Top:
     """The outermost run of a trace, else the first of its spans."""
     by_id = {row.span_id: row for row in rows}
-    runs = tree([Node(row.span_id, row.parent_id, row.start_ns, fact_of(row)) for row in rows]).runs
+    runs = tree(map(node_of, rows)).runs
     for run in runs:
         if run.inside is None:
             return Top(by_id[run.head], True, run.is_missing)

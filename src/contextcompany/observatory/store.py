@@ -19,7 +19,8 @@ Threads
     `write` may be called by any number of threads. It folds, cuts, digests and deflates where it is called, and leaves
     to one thread what the database does: that puts all that waits into one transaction, whose statements put hundreds
     of rows each and run without Python's lock. So folding one batch, writing another and indexing overlap on two cores.
-    The same thread indexes for search, when nothing waits or 2 s after it has last done all; queries say how far it is.
+    The same thread indexes for search, when nothing waits or 2 s after it has last done all; queries say how far
+    it is.
     Readers have connections of their own, which cannot write, and see a transaction whole or not at all.
 """
 

