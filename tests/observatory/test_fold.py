@@ -811,6 +811,12 @@ def test_parameters_have_the_names_that_steps_take():
     assert {name: readings.PARAMETERS[key][0] for name, key in written.items()} == {name: name for name in written}
 
 
+def test_keys_of_any_depth():
+    """A key with ten thousand dots is no more than one that is odd."""
+    key = "llm.input_messages.0.message" + ".content.message" * 10_000
+    assert fold(make_span({**CHAT, key: "x"})).kind == "step"
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**63) | st.floats() | st.text(max_size=8) | st.binary(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
