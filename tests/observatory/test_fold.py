@@ -626,7 +626,7 @@ def test_a_whole_conversation_is_split_at_the_last_answer():
             },
             (100, 15, 80, None, 5),
         ),
-        ({"langfuse.observation.usage_details": '{"total": 12}'}, (12,)),
+        ({"langfuse.observation.usage_details": '{"total": 12}'}, ()),
         ({"mlflow.chat.tokenUsage": '{"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}'}, (10, 5)),
         (
             {

@@ -67,10 +67,7 @@ def of_usage(usage: Mapping[str, Any]) -> Tokens:
         for name, keys in _USAGE_KEYS.items()
     }
     total = found.pop("total")
-    made = inclusive(Tokens(**found), total)
-    if made == Tokens() and total is not None:
-        return Tokens(input=total)  # all that is known is that so many were used
-    return made
+    return inclusive(Tokens(**found), total)  # of a total alone it is not known what went in and what came out
 
 
 _USAGE_KEYS = {
