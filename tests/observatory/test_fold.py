@@ -626,7 +626,7 @@ def test_a_whole_conversation_is_split_at_the_last_answer():
             },
             (100, 15, 80, None, 5),
         ),
-        ({"langfuse.observation.usage_details": '{"total": 12}'}, (12,)),
+        ({"langfuse.observation.usage_details": '{"total": 12}'}, ()),
         ({"mlflow.chat.tokenUsage": '{"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}'}, (10, 5)),
         (
             {
@@ -809,6 +809,12 @@ def test_parameters_have_the_names_that_steps_take():
     """One table for what our SDK writes, one for what is read: they name the same."""
     written = {**{name: key for name, (key, _) in PARAMETERS.items()}, **CLIENT_FACTS}
     assert {name: readings.PARAMETERS[key][0] for name, key in written.items()} == {name: name for name in written}
+
+
+def test_keys_of_any_depth():
+    """A key with ten thousand dots is no more than one that is odd."""
+    key = "llm.input_messages.0.message" + ".content.message" * 10_000
+    assert fold(make_span({**CHAT, key: "x"})).kind == "step"
 
 
 VALUES = st.recursive(

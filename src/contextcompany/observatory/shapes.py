@@ -180,11 +180,15 @@ def _reason(message: Message) -> Message:
 # --- one attribute per field -----------------------------------------------------------------------------------------
 
 
+MAX_DEPTH = 32
+"""Deeper keys are one: no convention nests so far, and who reads what is made here may recurse."""
+
+
 def nested(fields: Mapping[str, Any]) -> list[Any]:
     """What attributes whose keys are paths say together: `0.role`, `0.tool_calls.1.name` → a list of dicts."""
     root: dict[str, Any] = {}
     for path, value in fields.items():
-        *outer, last = path.split(".")
+        *outer, last = path.split(".", MAX_DEPTH)
         place = root
         for key in outer:
             inner = place.setdefault(key, {})
@@ -260,7 +264,11 @@ def vercel_answer(text: object, reasoning: object, tool_calls: object, reason: s
     parts = [
         *([{"type": "reasoning", "content": reasoning}] if type(reasoning) is str and reasoning else []),
         *([{"type": "text", "text": text}] if type(text) is str and text else []),
-        *(_in_known_part({"type": "tool-call", **call}) for call in calls or () if type(call) is dict),
+        *(
+            _in_known_part({"type": "tool-call", **call})
+            for call in (calls if type(calls) is list else ())
+            if type(call) is dict
+        ),
     ]
     return answered([{"role": "assistant", "content": parts}], reason and reason.replace("-", "_"))
 
