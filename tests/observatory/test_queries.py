@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from spans import FOREIGN, START, batch, feedback, messages, run, step, tool_call, trace_id
+from spans import FOREIGN, START, batch, feedback, log, messages, run, step, tool_call, trace_id
 
 from contextcompany.observatory import queries
 from contextcompany.observatory.filters import FilterError
@@ -76,6 +76,15 @@ def test_a_run_is_found_by_its_own_id(store):
     assert [queries.run(store, each).run.trace_id for each in ids] == [trace_id(1)] * 4
     assert queries.run(store, "other") is None
     assert queries.span(store, trace_id(1), "other") is None
+
+
+def test_messages_may_come_in_events(store):
+    """In log records of the span, which says none itself."""
+    event = log(1, 2, event="gen_ai.client.inference.operation.details", gen_ai__input__messages=messages("hello"))
+    store.write(batch(event))
+    store.write(batch(run(1), step(1, 2)))
+
+    assert queries.span(store, trace_id(1), f"{2:016x}").fact.input[0]["parts"][0]["content"] == "hello"
 
 
 def test_a_foreign_trace_shows_as_a_run(store):

@@ -428,6 +428,22 @@ def test_a_backup_is_whole(store, tmp_path):
         assert found(other, "kiwi") == [trace_id(1)]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such modes")
+def test_only_its_owner_reads_the_file(store):
+    """Nor what SQLite keeps beside it."""
+    store.write(batch(run(1)))
+
+    assert {path.stat().st_mode & 0o777 for path in store.path.parent.glob(f"{store.path.name}*")} == {0o600}
+
+
+def test_a_place_that_is_none_is_named(tmp_path):
+    """With what the system says."""
+    with pytest.raises(StoreError, match="nowhere"):
+        Store.open(tmp_path / "nowhere" / "o.db")
+    with pytest.raises(StoreError, match=r"missing\.db"):
+        Store.open(tmp_path / "missing.db", can_write=False)
+
+
 @pytest.mark.parametrize("content", ["text", "sqlite", "newer"])
 def test_another_file_is_not_touched(tmp_path, content):
     """A text, somebody else's database and a file of a later version are refused."""

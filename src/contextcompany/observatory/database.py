@@ -45,10 +45,11 @@ def open_writer(path: Path) -> sqlite3.Connection:
         StoreError: the file is something else, is of a newer version, or cannot be opened.
     """
     try:
+        path.touch(mode=0o600)  # people's prompts are in it; SQLite gives the files beside it the same mode
         connection = sqlite3.connect(
             path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path} cannot be opened: {error}.") from error
     try:
         _prepare(connection, path)

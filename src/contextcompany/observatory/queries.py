@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from contextcompany.observatory import envelopes, filters, otlp
 from contextcompany.observatory.filters import LOST_AFTER_S, MAX_HITS, FilterError
+from contextcompany.observatory.fold import spoken
 from contextcompany.observatory.preparing import inflated, text_of
 from contextcompany.observatory.rows import RunRow, SpanRow, node_of
 from contextcompany.observatory.texts import joined, words
@@ -184,6 +185,7 @@ class SpanDetail(NamedTuple):
     """All that is known of a span."""
 
     fact: Fact
+    """What it says, or its events say when it has no messages itself."""
     span: Span
     """As it was decoded; `raw` in it are the bytes that were received."""
     logs: list[Log]
@@ -452,7 +454,11 @@ def span(store: Store, trace_id: str, span_id: str) -> SpanDetail | None:
         made = _original(reader, *row[1:])
         spans = [SpanRow(*each) for each in reader.rows("some_spans_of_run", row[1], orjson.dumps([span_id]).decode())]
         logs = [_log(reader, *log) for of, *log in reader.rows("logs_of_trace", trace_id) if of == span_id]
-    return SpanDetail(store.reading.fold(made), made, logs, spans[0].not_counted)
+    fact = store.reading.fold(made)
+    asked, answered = spoken(logs)
+    if fact.input is None and fact.output is None:
+        fact = fact._replace(input=asked, output=answered)
+    return SpanDetail(fact, made, logs, spans[0].not_counted)
 
 
 def _original(reader: Reader, run_id: int, cuts: str, left: bytes, content: str) -> Span:

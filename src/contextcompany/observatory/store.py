@@ -97,11 +97,12 @@ class Store:
             return cls(path, None, reading)
         connection = open_writer(path)
         try:
-            writer = Writer(connection)
+            store = cls(path, None, reading)
+            store._writer = Writer(connection)
         except BaseException:
             connection.close()
             raise
-        return cls(path, writer, reading)
+        return store
 
     def write(self, batch: Batch) -> None:
         """Keep what was received; it is durable and seen by queries when this returns, and found by search soon after.

@@ -52,9 +52,6 @@ _INDEX_EVERY_S: Final = 0.3
 _MAX_TRAIL_S: Final = 2.0
 """While writes wait, indexing waits too, but not longer."""
 
-_CHECKPOINT: Final = 2_000
-"""Pages of 4 KB in the write-ahead log after which they are moved to the file."""
-
 _IDLE_S: Final = 0.25
 _MAX_KNOWN_BODIES: Final = 100_000
 _MAX_KNOWN_PIECES: Final = 100_000
