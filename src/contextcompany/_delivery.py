@@ -244,7 +244,7 @@ class Delivery:
     def report(self) -> Report:
         """What was delivered so far, what waits, and what nobody takes."""
         with self._counting:
-            return Report(self._delivered, self._outbox.waiting() + self._queue.qsize(), self._dead)
+            return Report(self._delivered, self._outbox.waiting(), self._dead)
 
     def announce_absence(self, on: bool) -> None:
         """Whether to say that nothing listens where runs go when nothing is configured."""
