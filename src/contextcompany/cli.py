@@ -9,10 +9,8 @@ import os
 import sqlite3
 import sys
 import time
-import webbrowser
 from io import TextIOWrapper
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from contextcompany import _diagnostics, _settings, _words
@@ -287,8 +285,6 @@ def _observatory(options: argparse.Namespace) -> int:
         else:
             _print(f"The Observatory receives at {url} and keeps what it gets in {path}. Ctrl-C ends it.")
         sys.stdout.flush()
-        if options.open:
-            Thread(target=webbrowser.open, args=[url], daemon=True).start()  # some browsers are programs to wait for
 
     path = options.db or _settings.outbox_dir(_settings.resolve({}, {}), os.environ).with_name("observatory.db")
     try:
@@ -357,7 +353,6 @@ def _add_observatory(commands: Any) -> None:
     observatory.add_argument(
         "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
     )
-    observatory.add_argument("--open", action="store_true", help="open it in the browser")
 
 
 def _add_outbox(commands: Any) -> None:

@@ -8,7 +8,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import time
 from contextlib import closing, contextmanager
 
 import pytest
@@ -67,20 +66,6 @@ def test_it_says_where_it_is(tmp_path, monkeypatch):
     assert said.startswith("The Observatory receives at http://127.0.0.1:")
     assert said.endswith(f" and keeps what it gets in {place}. Ctrl-C ends it.\n")
     assert place.exists()
-
-
-def test_it_opens_a_browser(tmp_path, monkeypatch):
-    """When it is asked to, and takes connections by then."""
-    opened = tmp_path / "opened"
-    browser = tmp_path / "browser.py"
-    browser.write_text(f"import sys; open({str(opened)!r}, 'w').write(sys.argv[1] + '\\n')")
-    monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s")
-    with running("--port", "0", "--db", str(tmp_path / "runs.db"), "--open", "--json") as said:
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and not (opened.exists() and opened.read_text().endswith("\n")):
-            time.sleep(0.02)
-
-    assert opened.read_text() == said["url"] + "\n"
 
 
 def test_a_program_without_configuration_is_seen(tmp_path):
