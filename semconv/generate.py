@@ -1,6 +1,6 @@
-"""Write src/contextcompany/semconv.py and semconv/ATTRIBUTES.md from the registry beside this file.
+"""Write semconv.py and observatory/readings.py of the package, and ATTRIBUTES.md, from the registry beside this file.
 
-    python semconv/generate.py            write both files
+    python semconv/generate.py            write the files
     python semconv/generate.py --check    write nothing; exit 1 when one of them is stale
 
 Needs PyYAML and Jinja2. The output depends on the registry and the templates only.
@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatch
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ Node = dict[str, Any]
 
 @dataclass
 class Registry:
-    """The five YAML files, as read; `readings.yaml` has four lists."""
+    """The five YAML files, as read; `readings.yaml` has all from `namespaces` on."""
 
     manifest: Node
     attributes: list[Node]
@@ -49,6 +50,15 @@ class Registry:
     content: list[Node] = field(default_factory=list)
     identity: list[Node] = field(default_factory=list)
     failures: list[Node] = field(default_factory=list)
+    conventions: list[Node] = field(default_factory=list)
+    operations: dict[str, list[str]] = field(default_factory=dict)
+    roles: list[Node] = field(default_factory=list)
+    shapes: list[Node] = field(default_factory=list)
+    providers: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, list[str]] = field(default_factory=dict)
+    parameters: dict[str, list[str]] = field(default_factory=dict)
+    plain: list[str] = field(default_factory=list)
+    quoted: list[str] = field(default_factory=list)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,7 +115,7 @@ def problems(registry: Registry) -> list[str]:
         found += _signal_problems(f"events.yaml: {event['name']}", event, registry)
     for spelling in registry.spellings:
         found += _unknown(f"readings.yaml: {spelling['key']} means", spelling["means"], registry)
-    return found
+    return found + list(_reading_problems(registry))
 
 
 def _duplicates(registry: Registry) -> Iterator[str]:
@@ -118,6 +128,19 @@ def _duplicates(registry: Registry) -> Iterator[str]:
         other = named.setdefault(constant(key), key)
         if other != key:
             yield f"attributes.yaml: {other} and {key} would both become {constant(key)}. Rename one."
+
+
+def _reading_problems(registry: Registry) -> Iterator[str]:
+    read = _places(registry, {**registry.facts, **registry.parameters})
+    counts = Counter(key for _, key, _ in read)
+    counts.update(registry.plain)
+    for key, count in counts.items():
+        if count > 1:
+            yield f"readings.yaml: {key} is read {count} times. An attribute holds one fact, or is plain."
+    for attribute in registry.attributes:
+        key = attribute["key"] + (".*" if str(attribute.get("type")).startswith("template") else "")
+        if registry.facts and not any(fnmatch(key, pattern) for pattern in counts):
+            yield f"readings.yaml: nothing reads {key}. Add it to a fact, or to plain."
 
 
 def _attribute_problems(attribute: Node, registry: Registry) -> Iterator[str]:
@@ -246,13 +269,14 @@ def render(registry: Registry) -> dict[Path, str]:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(cell=_cell, docstring=_docstring, literal=_literal)
+    environment.filters.update(cell=_cell, docstring=_docstring, literal=_literal, tuple=_tuple)
 
     def fill(template: str, context: Node) -> str:
         return environment.get_template(template).render(context)
 
     return {
         ROOT / "src" / "contextcompany" / "semconv.py": fill("semconv.py.j2", _module(registry)),
+        ROOT / "src" / "contextcompany" / "observatory" / "readings.py": fill("readings.py.j2", _readings(registry)),
         HERE / "ATTRIBUTES.md": fill("ATTRIBUTES.md.j2", _document(registry)),
     }
 
@@ -298,6 +322,47 @@ def _module(registry: Registry) -> Node:
         ),
         "enums": enums,
     }
+
+
+def _readings(registry: Registry) -> Node:
+    roles: dict[str, dict[str, str]] = {}
+    for role in [*registry.roles, *registry.kinds]:
+        roles.setdefault(role["key"], {}).update(role["values"])
+    known = [str(m["value"]) for a in registry.attributes if a["key"] == OPERATION for m in _members(a)]
+    roles[OPERATION] = {**{operation: operation for operation in known}, **roles.get(OPERATION, {})}
+    facts, parameters = _places(registry, registry.facts), _places(registry, registry.parameters)
+    return {
+        "conventions": registry.conventions,
+        "operations": sorted((o, kind) for kind, operations in registry.operations.items() for o in operations),
+        "roles": [(key, sorted(values.items())) for key, values in roles.items()],
+        "shapes": [(shape["key"], shape["is"]) for shape in registry.shapes],
+        "providers": sorted(registry.providers.items()),
+        "facts": [place for place in facts if not place[1].endswith("*")],
+        "families": sorted(
+            ((key[:-1], fact, rank) for fact, key, rank in facts if key.endswith("*")), key=lambda f: (-len(f[0]), f[0])
+        ),
+        "parameters": parameters,
+        "plain": sorted(key for key in registry.plain if not key.endswith("*")),
+        "quoted": registry.quoted,
+        "plain_prefixes": sorted(key[:-1] for key in registry.plain if key.endswith("*")),
+    }
+
+
+OPERATION = "gen_ai.operation.name"
+
+
+def _places(registry: Registry, facts: dict[str, list[str]]) -> list[tuple[str, str, int]]:
+    """Each fact, the attribute it may stand in and the rank of that place, with those of other spellings."""
+    others: dict[str, list[str]] = {}
+    for attribute in filter(_is_renamed, registry.attributes):
+        others.setdefault(attribute["deprecated"]["renamed_to"], []).append(attribute["key"])
+    for spelling in registry.spellings:
+        others.setdefault(spelling["means"], []).append(spelling["key"])
+    places = []
+    for fact, keys in facts.items():
+        every = [each for key in keys for each in (key, *sorted(others.get(key, ())))]
+        places += [(fact, key, rank) for rank, key in enumerate(every)]
+    return places
 
 
 def _document(registry: Registry) -> Node:
@@ -383,6 +448,16 @@ def _docstring(text: str, indent: int = 0) -> str:
 def _literal(value: Any) -> str:
     """`value` in double quotes when it is text; the same in Python and in YAML."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def _tuple(values: list[str], indent: int = 0) -> str:
+    """Texts as a tuple, in one line when they fit into it."""
+    texts = [_literal(value) for value in values]
+    line = f"({', '.join(texts)}{',' if len(texts) == 1 else ''})"
+    if indent + len(line) < 120:
+        return line
+    pad = " " * indent
+    return "\n".join(["(", *(f"{pad}    {text}," for text in texts), f"{pad})"])
 
 
 def _cell(value: Any) -> str:

@@ -16,6 +16,7 @@ from contextcompany import semconv
 ROOT = Path(__file__).parents[1]
 REGISTRY = ROOT / "semconv"
 SOURCES = ROOT / "src" / "contextcompany"
+GENERATED = ("semconv.py", "observatory/readings.py")
 
 
 def load_generator():
@@ -101,6 +102,22 @@ def make_attribute(*, sensitive=False, upstream="v1", **fields):
     }
 
 
+@pytest.mark.parametrize(
+    ("facts", "plain", "problem"),
+    [
+        ({"model": ["a.b", "x"], "agent": ["x"]}, [], "x is read 2 times. An attribute holds one fact, or is plain."),
+        ({"model": ["a.b", "x"]}, ["x"], "x is read 2 times. An attribute holds one fact, or is plain."),
+        ({"model": ["x"]}, [], "nothing reads a.b. Add it to a fact, or to plain."),
+        ({"model": ["x"]}, ["a.*"], None),
+    ],
+)
+def test_each_attribute_is_read_once(facts, plain, problem):
+    """A reading has one meaning, and nothing that the registry defines is forgotten."""
+    small = make_registry()
+    small.facts, small.plain = facts, plain
+    assert generate.problems(small) == ([] if problem is None else [f"readings.yaml: {problem}"])
+
+
 def test_small_registry_is_valid():
     """The registry that the following tests break is itself sound."""
     ref = {"ref": "a.b", "requirement_level": {"conditionally_required": "when it is known"}}
@@ -176,8 +193,10 @@ def test_signal_without_brief_is_reported():
 def copied_project(tmp_path):
     """A copy of the registry and its generated files that a test may spoil."""
     shutil.copytree(REGISTRY, tmp_path / "semconv")
-    (tmp_path / "src" / "contextcompany").mkdir(parents=True)
-    shutil.copy(SOURCES / "semconv.py", tmp_path / "src" / "contextcompany")
+    for name in GENERATED:
+        copy = tmp_path / "src" / "contextcompany" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SOURCES / name, copy)
     return tmp_path
 
 
@@ -316,9 +335,9 @@ def test_wire_name_is_found_in_code_only(source, found):
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in sorted(SOURCES.rglob("*.py")) if path != SOURCES / "semconv.py"],
+    [path for path in sorted(SOURCES.rglob("*.py")) if path not in [SOURCES / name for name in GENERATED]],
     ids=lambda path: path.relative_to(SOURCES).as_posix(),
 )
 def test_wire_name_is_spelled_in_the_registry_only(path):
-    """No module but the generated one has a wire name as a literal."""
+    """No module but the generated ones has a wire name as a literal."""
     assert wire_names(path.read_text(encoding="utf-8")) == []

@@ -1,4 +1,4 @@
-"""The command `contextcompany`: what the outbox holds, and whether what is recorded arrives."""
+"""The command `contextcompany`: what the outbox holds, whether what is recorded arrives, and a place for it to go."""
 
 from __future__ import annotations
 
@@ -268,6 +268,37 @@ def _items(signal: str, quantity: int) -> str:
     return _words.counted(quantity, "span" if signal == "traces" else "event")
 
 
+# --- contextcompany observatory --------------------------------------------------------------------------------------
+
+
+def _observatory(options: argparse.Namespace) -> int:
+    try:
+        from contextcompany import observatory  # noqa: PLC0415 - an extra, and see above
+        from contextcompany.observatory.store import Store, StoreError  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError as error:
+        said = f"The Observatory needs {error.name}, which is not installed: pip install 'contextcompany[observatory]'"
+        return _fail(said, as_json=options.json)
+
+    def ready(url: str) -> None:
+        if options.json:
+            _print({"url": url, "db": str(path)})
+        else:
+            _print(f"The Observatory receives at {url} and keeps what it gets in {path}. Ctrl-C ends it.")
+        sys.stdout.flush()
+
+    path = options.db or _settings.outbox_dir(_settings.resolve({}, {}), os.environ).with_name("observatory.db")
+    try:
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        path.touch(0o600)  # what people said is in it
+        with Store.open(path) as store:
+            observatory.serve(options.host, options.port, store=store, token=options.token, ready=ready)
+    except (StoreError, ValueError) as error:
+        return _fail(str(error), as_json=options.json)
+    except OSError as error:
+        return _fail(f"The Observatory cannot start: {error}.", as_json=options.json)
+    return 0
+
+
 # --- the command line ------------------------------------------------------------------------------------------------
 
 
@@ -303,7 +334,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--url", help="where to send the test run, instead of where the environment says")
     doctor.add_argument("--api-key", metavar="KEY", help="the key to use; other users of this machine may see it here")
+    _add_observatory(commands)
     return parser
+
+
+def _add_observatory(commands: Any) -> None:
+    observatory = _add(
+        commands,
+        "observatory",
+        _observatory,
+        "receive runs here and keep them in one file",
+        "Receives runs by OTLP/HTTP and keeps them in one SQLite file, until it is interrupted. On its own address and "
+        "port, programs without any configuration are seen. Needs `pip install 'contextcompany[observatory]'`.",
+    )
+    observatory.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
+    observatory.add_argument("--port", type=_port, default=4318, help="the port; 0 takes a free one (4318)")
+    observatory.add_argument("--db", type=Path, metavar="FILE", help="the file; by default in this user's state")
+    observatory.add_argument(
+        "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
+    )
 
 
 def _add_outbox(commands: Any) -> None:
@@ -373,6 +422,12 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return seconds
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port")
+    return int(text)
 
 
 def _duration(text: str) -> float:

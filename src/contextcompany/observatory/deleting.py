@@ -1,0 +1,164 @@
+"""Runs that go: because somebody says so, for their age, or for room. What runs here runs on the thread that writes."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from contextcompany.observatory import sql
+from contextcompany.observatory.database import put
+from contextcompany.observatory.preparing import dumps, text_of
+from contextcompany.observatory.rows import SpanRow
+from contextcompany.observatory.settling import Rollups
+from contextcompany.observatory.texts import words
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from contextcompany.observatory.writing import Writer
+
+__all__ = ["Pruned", "Retention", "delete", "prune"]
+
+_RUNS_AT_ONCE: Final = 20
+"""Runs of one transaction, for which writes wait."""
+
+_ROUNDS: Final = 5
+_FILLED: Final = 0.9
+"""How much of what is allowed is left filled, so that it is not done all the time."""
+
+_PAGES_MERGED: Final = 200
+"""Pages of the index of search that are written in one transaction."""
+
+_PAGES_AT_ONCE: Final = 4096
+"""Pages of 4 KB that are given back to the disk at a time."""
+
+
+class Retention(NamedTuple):
+    """What is kept."""
+
+    max_age_s: float | None = None
+    """Runs that started earlier go, if nothing of them came since."""
+    max_bytes: int | None = None
+    """When the file uses more, the oldest runs go."""
+
+
+class Pruned(NamedTuple):
+    """What went."""
+
+    runs: int
+    size: int
+    """Bytes by which the file became smaller."""
+
+
+def delete(writer: Writer, trace_ids: Iterable[str]) -> int:
+    """Delete runs, with all that was said in them and what they added to the counts per hour; returns how many."""
+    ids = [*trace_ids]
+    count = 0
+    for at in range(0, len(ids), _RUNS_AT_ONCE):
+        count += writer.do(partial(_delete, writer, dumps(ids[at : at + _RUNS_AT_ONCE])))
+    writer.do_outside(lambda: _shrink(writer.connection))
+    return count
+
+
+def prune(writer: Writer, retention: Retention) -> Pruned:
+    """Delete what is too old, and the oldest where there is too much. The counts per hour stay."""
+    before, _ = writer.do(lambda: _rows(writer.connection, "pages")[0])
+    count = 0
+    if retention.max_age_s is not None:
+        limit = time.time_ns() - int(retention.max_age_s * 1e9)
+        while gone := writer.do(lambda: _prune(writer, _rows(writer.connection, "aged_runs", limit, _RUNS_AT_ONCE))):
+            count += gone
+        writer.do(lambda: _script(writer.connection, "delete_old_logs", limit))
+    if retention.max_bytes is not None:
+        count += _make_room(writer, retention.max_bytes)
+    writer.do_outside(lambda: _shrink(writer.connection))
+    after, _ = writer.do(lambda: _rows(writer.connection, "pages")[0])
+    return Pruned(count, max(0, before - after))
+
+
+def _delete(writer: Writer, trace_ids: str) -> int:
+    return _go(writer, _rows(writer.connection, "runs_by_trace", trace_ids))
+
+
+def _make_room(writer: Writer, max_bytes: int) -> int:
+    """Delete the oldest runs until the file uses no more than `max_bytes`, by a tenth if anything."""
+    count = 0
+    for _ in range(_ROUNDS):
+        _, used = writer.do(lambda: _rows(writer.connection, "pages")[0])
+        if used <= max_bytes:
+            break
+        whole = writer.do(lambda: _rows(writer.connection, "size_of_runs")[0][0])
+        share = whole * (1 - _FILLED * max_bytes / used)
+        while share > 0 and (gone := writer.do(partial(_prune_oldest, writer))).runs:
+            count += gone.runs
+            share -= gone.size
+        # What search forgot takes room until its parts are put together.
+        for table in ("body", "span"):
+            writer.do(partial(_merge, writer.connection, table, -_PAGES_MERGED))
+            while writer.do(partial(_merge, writer.connection, table, _PAGES_MERGED)):
+                pass
+    return count
+
+
+def _prune_oldest(writer: Writer) -> Pruned:
+    runs = _rows(writer.connection, "oldest_runs", _RUNS_AT_ONCE)
+    size = sum(run[3] for run in runs)
+    return Pruned(_prune(writer, [run[:3] for run in runs]), size)
+
+
+def _merge(connection: sqlite3.Connection, table: str, pages: int) -> bool:
+    """Whether there is more to put together: https://sqlite.org/fts5.html#the_merge_command."""
+    before = connection.total_changes
+    connection.execute(sql.text(f"write/merge_{table}"), (pages,))
+    return connection.total_changes - before >= 2
+
+
+def _prune(writer: Writer, runs: list[tuple[int, str, int]]) -> int:
+    count = _go(writer, runs, keeps_counts=True)
+    if count:
+        add, maximum = sql.text("write/add_meta"), sql.text("write/set_meta")
+        writer.connection.execute(add, (count, "pruned_runs"))
+        writer.connection.execute(maximum, (max(start_ns for _, _, start_ns in runs), "pruned_before"))
+    return count
+
+
+def _go(writer: Writer, runs: list[tuple[int, str, int]], *, keeps_counts: bool = False) -> int:
+    if not runs:
+        return 0
+    connection = writer.connection
+    ids = dumps([id_ for id_, _, _ in runs])
+    indexed = dict(_rows(connection, "meta"))
+    rollups = Rollups()
+    for id_, _, _ in runs:
+        rows = [SpanRow(*row) for row in _rows(connection, "spans_of_run", id_)]
+        for row in rows:
+            if row.is_settled and not keeps_counts:
+                rollups.add(row, -1)
+        put(connection, "unindex_span", [(row.id, row.words) for row in rows if row.id <= indexed["indexed_span"]])
+    bodies = _rows(connection, "unshared_bodies", ids)
+    said = [(id_, words(text_of(data))) for id_, data in bodies if id_ <= indexed["indexed_body"]]
+    put(connection, "unindex_body", said)
+    connection.execute(sql.text("write/delete_bodies"), (dumps([id_ for id_, _ in bodies]),))
+    _script(connection, "delete_runs", ids)
+    put(connection, "put_rollups", rollups.rows())
+    put(connection, "put_latencies", rollups.latencies())
+    writer.forget()
+    return len(runs)
+
+
+def _rows(connection: sqlite3.Connection, name: str, *values: Any) -> list[Any]:
+    return connection.execute(sql.text(f"read/{name}"), values).fetchall()
+
+
+def _script(connection: sqlite3.Connection, name: str, *values: Any) -> None:
+    """Several statements, each with the same values."""
+    for statement in sql.statements(sql.text(f"write/{name}")):
+        connection.execute(statement, values)
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    """Give free pages back to the disk."""
+    # As a script: `execute` frees one page, however many are asked for.
+    connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE}); PRAGMA wal_checkpoint(PASSIVE);")

@@ -1,0 +1,571 @@
+"""Questions and answers: store → values that say all a page, the JSON API and the command line show."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
+
+from contextcompany.observatory import envelopes, filters, otlp
+from contextcompany.observatory.filters import LOST_AFTER_S, MAX_HITS, FilterError
+from contextcompany.observatory.fold import spoken
+from contextcompany.observatory.preparing import inflated, text_of
+from contextcompany.observatory.rows import RunRow, SpanRow, node_of
+from contextcompany.observatory.texts import joined, words
+from contextcompany.observatory.tree import tree
+
+if TYPE_CHECKING:
+    from contextcompany.observatory.fold import Fact
+    from contextcompany.observatory.otlp import Log, Span
+    from contextcompany.observatory.store import Reader, Store
+
+__all__ = [
+    "SORTS",
+    "Failure",
+    "Feedback",
+    "FilterError",
+    "Hit",
+    "Run",
+    "RunPage",
+    "Search",
+    "Session",
+    "SpanDetail",
+    "SpanLine",
+    "Stat",
+    "ToolCall",
+    "Whole",
+    "failures",
+    "feedback",
+    "lost",
+    "run",
+    "runs",
+    "search",
+    "sessions",
+    "span",
+    "stats",
+    "tool_calls",
+    "trailing",
+]
+
+MAX_PAGE: Final = 500
+
+SORTS: Final = {
+    "start": "run.start_ns",
+    "duration": "coalesce(run.duration_ns, -1)",
+    "cost": "coalesce(run.cost, -1)",
+    "tokens": "coalesce(run.input_tokens, 0) + coalesce(run.output_tokens, 0)",
+    "spans": "run.spans",
+    "errors": "run.errors",
+}
+"""By what runs can be sorted, largest first."""
+
+_END: Final = 2**63 - 1
+
+
+class Search(NamedTuple):
+    """How far a search looked."""
+
+    trailing: int
+    """Texts that have arrived and are not found yet."""
+    trailing_s: float
+    """For how long the oldest of them has been waiting."""
+    is_capped: bool
+    """Whether there are more matches than were looked at: the newest `MAX_HITS` texts."""
+
+
+class Run(NamedTuple):
+    """A run in a list."""
+
+    trace_id: str
+    run_id: str | None
+    name: str
+    kind: str
+    state: str
+    """ok, error, partial or unset; while it is open, running, or lost when nothing came of it for a while."""
+    status_message: str | None
+    error_type: str | None
+    session_id: str | None
+    user_id: str | None
+    agent: str | None
+    read_as: str
+    start_ns: int
+    end_ns: int
+    duration_ns: int | None
+    seen_ns: int
+    spans: int
+    open_spans: int
+    steps: int
+    tool_calls: int
+    errors: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost: float | None
+    unpriced: int
+    """Calls whose cost nobody knows: `cost` is too low by them."""
+    prompt: str | None
+    response: str | None
+    top: str
+    """The span it is shown as."""
+    is_counting: bool
+    """Whether spans have come since the counts here were made, which follows within a second or two."""
+
+
+class RunPage(NamedTuple):
+    """Some of the runs that a filter lets through."""
+
+    runs: list[Run]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+    search: Search | None
+    """Of a filter with free text."""
+
+
+class SpanLine(NamedTuple):
+    """A span in its run, without what was said."""
+
+    span_id: str
+    parent_id: str
+    """The span it hangs under, which may be another than its sender said when that never arrived."""
+    depth: int
+    kind: str
+    name: str
+    read_as: str
+    agent: str | None
+    model: str | None
+    provider: str | None
+    status: str
+    status_message: str | None
+    error_type: str | None
+    start_ns: int
+    end_ns: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost: float | None
+    cost_source: str | None
+    not_counted: str | None
+    unknown: list[str]
+
+
+class Feedback(NamedTuple):
+    """What somebody thought of a run."""
+
+    id: int
+    trace_id: str
+    run_id: str | None
+    span_id: str
+    label: str | None
+    value: float | None
+    text: str | None
+    time_ns: int
+    run: str | None
+    """The run's name; None when it has not arrived."""
+
+
+class Whole(NamedTuple):
+    """A run with all its spans, each after the one it hangs under."""
+
+    run: Run
+    spans: list[SpanLine]
+    feedback: list[Feedback]
+
+
+class SpanDetail(NamedTuple):
+    """All that is known of a span."""
+
+    fact: Fact
+    """What it says, or its events say when it has no messages itself."""
+    span: Span
+    """As it was decoded; `raw` in it are the bytes that were received."""
+    logs: list[Log]
+    not_counted: str | None
+
+
+class Session(NamedTuple):
+    """Runs that belong to one conversation."""
+
+    session_id: str
+    runs: int
+    first_ns: int
+    last_ns: int
+    failed: int
+    """Runs with errors."""
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+
+
+class ToolCall(NamedTuple):
+    """A tool call of any run."""
+
+    id: int
+    trace_id: str
+    run: str
+    span_id: str
+    tool: str
+    agent: str | None
+    status: str
+    status_message: str | None
+    error_type: str | None
+    start_ns: int
+    end_ns: int
+    args: Any = None
+    """Read on demand."""
+    result: Any = None
+
+
+class Failure(NamedTuple):
+    """Errors that are alike."""
+
+    kind: str
+    name: str
+    error_type: str | None
+    message: str | None
+    spans: int
+    runs: int
+    first_ns: int
+    last_ns: int
+    span_id: str
+    """The newest of them."""
+    trace_id: str
+
+
+class Stat(NamedTuple):
+    """Counts of some hours, of one agent, model or tool, or all runs."""
+
+    start_ns: int
+    name: str
+    spans: int
+    errors: int
+    duration_ns: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    cost: float
+    unpriced: int
+    p50_ns: int | None
+    """Half of them took at most so long, give or take 10 %."""
+    p95_ns: int | None
+    p99_ns: int | None
+
+
+class Hit(NamedTuple):
+    """A text that was found."""
+
+    trace_id: str
+    run: str
+    start_ns: int
+    excerpt: str
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+def runs(
+    store: Store,
+    filter_: str = "",
+    *,
+    sort: str = "start",
+    after: str | None = None,
+    limit: int = 50,
+    now_ns: int | None = None,
+    lost_after_s: float = LOST_AFTER_S,
+) -> RunPage:
+    """A page of the runs that a filter lets through.
+
+    Args:
+        store: Where they are.
+        filter_: See `filters`.
+        sort: One of `SORTS`.
+        after: `next` of the page before.
+        limit: Runs on the page, at most `MAX_PAGE`.
+        now_ns: The time that `since:1h` counts from; the current one unless it is given.
+        lost_after_s: When an open run is lost.
+
+    Raises:
+        FilterError: the filter, the order or `after` is wrong.
+    """
+    now = time.time_ns() if now_ns is None else now_ns
+    parsed = filters.parse(filter_, now, lost_after_s)
+    if sort not in SORTS:
+        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
+    key = SORTS[sort]
+    conditions = [each.text for each in parsed.conditions]
+    values = [value for each in parsed.conditions for value in each.values]
+    if after is not None:
+        conditions.append(f"({key}, run.id) < (?, ?)")
+        values += _read_cursor(after, sort)
+    limit = max(1, min(limit, MAX_PAGE))
+    where = f"({') AND ('.join(conditions)}) ORDER BY {key} DESC, run.id DESC"
+    with store.read() as reader:
+        rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
+        found = None if not parsed.searches else _searched(reader, parsed.searches, now)
+    cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
+    return RunPage([_run(row, now, lost_after_s) for row in rows[:limit]], cursor, found)
+
+
+def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> Whole | None:
+    """A run by its id or its trace's, with its spans but not what was said; None when there is none."""
+    with store.read() as reader:
+        row = reader.row("run_by_id", run_id)
+        if row is None:
+            return None
+        found = RunRow(*row)
+        spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
+        said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
+    now = time.time_ns() if now_ns is None else now_ns
+    return Whole(_run(found, now, lost_after_s), _lines(spans), said)
+
+
+def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
+    """Runs that are open and of which nothing came for a while, newest first."""
+    return runs(store, "status:lost", limit=limit, now_ns=now_ns, lost_after_s=lost_after_s).runs
+
+
+def _run(row: RunRow, now_ns: int, lost_after_s: float) -> Run:
+    state = row.status
+    if row.is_open:
+        state = "lost" if row.seen_ns < now_ns - lost_after_s * 1e9 else "running"
+    known = row._asdict() | {"state": state, "is_counting": row.settled_spans < row.spans}
+    return Run(**{name: known[name] for name in Run._fields})
+
+
+def _lines(rows: list[SpanRow]) -> list[SpanLine]:
+    by_id = {row.span_id: row for row in rows}
+    parents = tree(map(node_of, rows)).parents
+    depths: dict[str, int] = {"": -1}
+    lines = []
+    for span_id, parent_id in parents.items():
+        depths[span_id] = depths[parent_id] + 1
+        lines.append(_line(by_id[span_id], parent_id, depths[span_id]))
+    return lines
+
+
+def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+    return SpanLine(
+        row.span_id,
+        parent_id,
+        depth,
+        row.kind,
+        row.name,
+        row.read_as,
+        row.agent,
+        row.model,
+        row.provider,
+        row.status,
+        row.status_message,
+        row.error_type,
+        row.start_ns,
+        row.end_ns,
+        row.input_tokens,
+        row.output_tokens,
+        row.cached_tokens,
+        row.cache_write_tokens,
+        row.reasoning_tokens,
+        row.cost,
+        row.cost_source,
+        row.not_counted,
+        orjson.loads(row.unknown) if row.unknown else [],
+    )
+
+
+def _cursor(sort: str, row: RunRow) -> str:
+    values = {
+        "start": row.start_ns,
+        "duration": -1 if row.duration_ns is None else row.duration_ns,
+        "cost": -1 if row.cost is None else row.cost,
+        "tokens": (row.input_tokens or 0) + (row.output_tokens or 0),
+        "spans": row.spans,
+        "errors": row.errors,
+    }
+    return base64.urlsafe_b64encode(orjson.dumps([sort, values[sort], row.id])).decode().rstrip("=")
+
+
+def _read_cursor(after: str, sort: str) -> tuple[float, int]:
+    try:
+        said, value, id_ = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
+    except ValueError:
+        said = value = id_ = None
+    if said != sort or not isinstance(value, (int, float)) or not isinstance(id_, int):
+        raise FilterError(after, f"`after={after}` is not what a page sorted by {sort} gave as its `next`.")
+    return value, id_
+
+
+# --- search ----------------------------------------------------------------------------------------------------------
+
+
+def search(store: Store, text: str, *, limit: int = 50) -> tuple[list[Hit], Search]:
+    """The newest texts that have this phrase."""
+    said = filters.phrase(text)
+    with store.read() as reader:
+        rows = reader.rows("said", said, max(1, min(limit, MAX_PAGE)))
+        found = _searched(reader, [said], time.time_ns())
+    hits = [Hit(trace_id, name, at, _excerpt(words(text_of(data)), text)) for trace_id, name, at, data in rows]
+    return hits, found
+
+
+def trailing(store: Store) -> Search:
+    """How far search is behind what has arrived."""
+    with store.read() as reader:
+        return _searched(reader, [], time.time_ns())
+
+
+def _searched(reader: Reader, searches: list[str], now_ns: int) -> Search:
+    bodies, spans, since_ns = reader.row("trailing")
+    waited = 0.0 if since_ns is None else max(0.0, (now_ns - since_ns) / 1e9)
+    is_capped = any(reader.row("search_hits", said, MAX_HITS + 1)[0] > MAX_HITS for said in searches)
+    return Search(max(0, bodies, spans), waited, is_capped)
+
+
+_BRACKETS: Final = re.compile(r"\s+|[\s\[\]{}\",:]{2,}")
+"""What is left of messages in JSON around what they say."""
+
+
+def _excerpt(text: str, wanted: str, around: int = 80) -> str:
+    first = wanted.rstrip("*").split()
+    at = max(0, text.lower().find(first[0].lower())) if first else 0
+    start, end = max(0, at - around), min(len(text), at + around)
+    shown = _BRACKETS.sub(" ", text[start:end]).strip()
+    return ("…" if start else "") + shown + ("…" if end < len(text) else "")
+
+
+# --- spans -----------------------------------------------------------------------------------------------------------
+
+
+def span(store: Store, trace_id: str, span_id: str) -> SpanDetail | None:
+    """A span with all that was received of it; None when there is none."""
+    with store.read() as reader:
+        row = reader.row("wire", trace_id, span_id)
+        if row is None:
+            return None
+        made = _original(reader, *row[1:])
+        spans = [SpanRow(*each) for each in reader.rows("some_spans_of_run", row[1], orjson.dumps([span_id]).decode())]
+        logs = [_log(reader, *log) for of, *log in reader.rows("logs_of_trace", trace_id) if of == span_id]
+    fact = store.reading.fold(made)
+    asked, answered = spoken(logs)
+    if fact.input is None and fact.output is None:
+        fact = fact._replace(input=asked, output=answered)
+    return SpanDetail(fact, made, logs, spans[0].not_counted)
+
+
+def _original(reader: Reader, run_id: int, cuts: str, left: bytes, content: str) -> Span:
+    texts = [(at, reader.rows("text", run_id, last)) for at, last in orjson.loads(cuts)]
+    pieces = [(at, b"".join([text_of(data) for (data,) in rows])) for at, rows in texts]
+    raw = joined(inflated(left, reader.dictionary), pieces)
+    resource, scope = envelopes.decode(content)
+    return otlp.span_of(Message.FromString(raw), raw, scope, resource)
+
+
+def _log(reader: Reader, raw: bytes, content: str) -> Log:
+    whole = inflated(raw, reader.dictionary)
+    resource, scope = envelopes.decode(content)
+    return otlp.log_of(LogRecord.FromString(whole), whole, scope, resource)
+
+
+def tool_calls(
+    store: Store,
+    tool: str | None = None,
+    *,
+    after: tuple[int, int] = (_END, 0),
+    limit: int = 50,
+    with_content: bool = False,
+) -> list[ToolCall]:
+    """Tool calls of all runs, newest first.
+
+    Args:
+        store: Where they are.
+        tool: Of this tool only.
+        after: `start_ns` and `id` of the last one of the page before.
+        limit: How many, at most `MAX_PAGE`.
+        with_content: Whether to read what each was given and what came out.
+    """
+    limit = max(1, min(limit, MAX_PAGE))
+    with store.read() as reader:
+        if tool is None:
+            rows = reader.rows("tool_calls", *after, limit)
+        else:
+            rows = reader.rows("tool_calls_of", tool, *after, limit)
+        made = [ToolCall(*row) for row in rows]
+        if not with_content:
+            return made
+        facts = [store.reading.fold(_original(reader, *reader.row("wire", c.trace_id, c.span_id)[1:])) for c in made]
+    return [call._replace(args=fact.args, result=fact.result) for call, fact in zip(made, facts, strict=True)]
+
+
+def failures(store: Store, *, since_ns: int = 0, limit: int = 50) -> list[Failure]:
+    """What failed, alike errors together, the most frequent first."""
+    with store.read() as reader:
+        return [Failure(*row) for row in reader.rows("failures", since_ns, max(1, min(limit, MAX_PAGE)))]
+
+
+# --- sessions, feedback ----------------------------------------------------------------------------------------------
+
+
+def sessions(store: Store, *, after: tuple[int, str] = (_END, ""), limit: int = 50) -> list[Session]:
+    """Sessions, the one with the newest run first; `after` is `last_ns` and `session_id` of the page before."""
+    with store.read() as reader:
+        return [Session(*row) for row in reader.rows("sessions", *after, max(1, min(limit, MAX_PAGE)))]
+
+
+def feedback(store: Store, *, after: tuple[int, int] = (_END, 0), limit: int = 50) -> list[Feedback]:
+    """Feedback, newest first, also about runs that have not arrived; `after` is `time_ns` and `id` of the last one."""
+    with store.read() as reader:
+        return [Feedback(*row) for row in reader.rows("feedback", *after, max(1, min(limit, MAX_PAGE)))]
+
+
+# --- counts ----------------------------------------------------------------------------------------------------------
+
+_KINDS: Final = {"": "run", "agent": "run", "model": "step", "tool": "tool_call"}
+_HOUR_NS: Final = 3600 * 10**9
+
+
+def stats(store: Store, *, by: str = "", since_ns: int, until_ns: int, hours: int = 1) -> list[Stat]:
+    """Counts over time, from the hour of `since_ns` to that of `until_ns`.
+
+    Args:
+        store: Where they are.
+        by: `agent`, `model` or `tool`; empty counts runs all together.
+        since_ns: From when.
+        until_ns: Until when.
+        hours: How many hours are counted together.
+
+    Raises:
+        ValueError: `by` is something else.
+    """
+    if by not in _KINDS:
+        raise ValueError(f"`by` must be agent, model or tool, got {by!r}.")
+    values = (max(1, hours), by, _KINDS[by], since_ns // _HOUR_NS, until_ns // _HOUR_NS + 1)
+    histograms: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
+    with store.read() as reader:
+        for hour, name, bucket, count in reader.rows("latencies", *values):
+            histograms[hour, name].append((bucket, count))
+        rows = reader.rows("stats", *values)
+    return [_stat(row, histograms[row[0], row[1]]) for row in rows]
+
+
+def _stat(row: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+    at = (_quantile(histogram, part) for part in (0.5, 0.95, 0.99))
+    return Stat(row[0] * _HOUR_NS, *row[1:], *at)
+
+
+def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:
+    """The middle of the bucket in which it lies."""
+    left = part * sum(count for _, count in histogram)
+    for bucket, count in histogram:
+        left -= count
+        if left <= 0 < count:
+            return int(1000 * 2 ** ((bucket + 0.5) / 4))
+    return None

@@ -1,0 +1,1 @@
+run.trace_id IN (SELECT trace_id FROM feedback WHERE label = ?)

@@ -1,0 +1,1 @@
+run.is_open AND run.seen_ns < ?

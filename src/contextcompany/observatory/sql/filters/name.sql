@@ -1,0 +1,1 @@
+run.id IN (SELECT run FROM run_name WHERE kind = ? AND name = ?)

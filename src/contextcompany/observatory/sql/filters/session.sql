@@ -1,0 +1,1 @@
+run.session_id = ?

@@ -1,0 +1,1 @@
+run.status = ? AND NOT run.is_open

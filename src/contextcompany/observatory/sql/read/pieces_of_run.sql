@@ -1,0 +1,1 @@
+SELECT previous, body, number FROM piece WHERE run = ?

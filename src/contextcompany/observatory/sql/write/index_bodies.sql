@@ -1,0 +1,1 @@
+INSERT INTO body_search (rowid, text) VALUES (?, ?)

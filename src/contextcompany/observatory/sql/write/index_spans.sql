@@ -1,0 +1,1 @@
+INSERT INTO span_search (rowid, words) VALUES (?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO body (id, digest, size, data) VALUES (?, ?, ?, ?)

@@ -1,0 +1,1 @@
+INSERT INTO envelope (content) VALUES (?) ON CONFLICT (content) DO UPDATE SET content = content RETURNING id

@@ -1,0 +1,1 @@
+INSERT OR IGNORE INTO run_name (kind, name, run) VALUES (?, ?, ?)

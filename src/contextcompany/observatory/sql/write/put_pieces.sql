@@ -1,0 +1,1 @@
+INSERT INTO piece (run, number, previous, body) VALUES (?, ?, ?, ?)

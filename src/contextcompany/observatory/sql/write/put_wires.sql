@@ -1,0 +1,1 @@
+INSERT OR REPLACE INTO wire (span, envelope, cuts, raw) VALUES (?, ?, ?, ?)

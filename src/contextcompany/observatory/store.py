@@ -1,0 +1,205 @@
+"""Where runs are kept: one SQLite file.
+
+What is in the file
+    `.schema` in sqlite3 shows each table and column with what it holds (`sql/migrations/`). A span is a row of `span`
+    with what it says in our words, and a row of `wire` with all that was received. Long texts are cut out of the
+    received bytes and kept once: `body` has each piece of text once in the whole file, and `piece` makes texts of them,
+    as a tree per run in which a text that grows shares its beginning. So a 200-step agent that sends its whole history
+    with each step adds, per step, what is new. No text is kept twice: messages are read from the received bytes when
+    somebody looks at a span, and read better when the reading has become better.
+    `run` sums up a trace, `run_name` says what occurs in it, `rollup` and `latency` count per hour.
+
+Durability
+    Write-ahead log with synchronous=FULL: the log is synced to the disk before `write` returns, so that neither the end
+    of the process nor a power cut loses what was acknowledged, if the disk keeps what it says it has. With NORMAL a
+    `kill -9` would lose nothing either, but a power cut would. It takes 0.2 ms a transaction, which many batches share.
+    Search is written with NORMAL: what a power cut takes of it is made again from what it indexes.
+
+Threads
+    `write` may be called by any number of threads. It folds, cuts, digests and deflates where it is called, and leaves
+    to one thread what the database does: that puts all that waits into one transaction, whose statements put hundreds
+    of rows each and run without Python's lock. So folding one batch, writing another and indexing overlap on two cores.
+    The same thread indexes for search, when nothing waits or 2 s after it has last done all; queries say how far
+    it is.
+    Readers have connections of their own, which cannot write, and see a transaction whole or not at all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from contextcompany.observatory import deleting, fold, sql
+from contextcompany.observatory.database import StoreError, open_reader, open_writer
+from contextcompany.observatory.deleting import Pruned, Retention
+from contextcompany.observatory.preparing import Reading, prepared
+from contextcompany.observatory.writing import BusyError, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+    from contextcompany.observatory.otlp import Batch
+    from contextcompany.observatory.preparing import Prepared
+
+__all__ = ["BusyError", "Pruned", "Reader", "Retention", "Store", "StoreError"]
+
+READING = Reading(fold.fold, fold.feedback)
+
+
+class Reader:
+    """The file as it was at one moment."""
+
+    def __init__(self, connection: sqlite3.Connection, dictionary: bytes) -> None:
+        self._connection = connection
+        self.dictionary = dictionary
+
+    def rows(self, name: str, *values: Any, where: str = "") -> list[Any]:
+        """The answer of `read/{name}`; `where` is SQL of ours and replaces the comment `/* where */` in it."""
+        return self._connection.execute(sql.text(f"read/{name}").replace("/* where */", where), values).fetchall()
+
+    def row(self, name: str, *values: Any) -> Any:
+        """The first row of the answer, or None."""
+        return self._connection.execute(sql.text(f"read/{name}"), values).fetchone()
+
+
+class Store:
+    """One file. Any thread may call."""
+
+    def __init__(self, path: Path, writer: Writer | None, reading: Reading) -> None:
+        self.path = path
+        self.reading = reading
+        self._writer = writer
+        self._free: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
+        with closing(open_reader(path)) as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'dictionary'").fetchone()
+        self._dictionary: bytes = row[0]
+
+    @classmethod
+    def open(cls, path: Path, *, can_write: bool = True, reading: Reading = READING) -> Store:
+        """Open a file, which is made where there is none and brought to the newest version where it is older.
+
+        Args:
+            path: Its name. Beside it are `…-wal` and `…-shm` while it is open.
+            can_write: Without it nothing is made or changed, and `write` raises.
+            reading: How spans and logs are understood.
+
+        Raises:
+            StoreError: it cannot be opened, is something else, or was made by a newer version.
+        """
+        if not can_write:
+            return cls(path, None, reading)
+        connection = open_writer(path)
+        try:
+            store = cls(path, None, reading)
+            store._writer = Writer(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return store
+
+    def write(self, batch: Batch) -> None:
+        """Keep what was received; it is durable and seen by queries when this returns, and found by search soon after.
+
+        A span replaces the one with its trace id and span id, except that a snapshot never replaces a final span.
+
+        Raises:
+            BusyError: too much waits to be written.
+            StoreError: the file could not be written; nothing of the batch is kept.
+        """
+        writer = self._writing()
+        writer.write(self.prepare(batch))
+
+    def prepare(self, batch: Batch) -> Prepared:
+        """What `write` does before it needs the database."""
+        return prepared(batch, self.reading, self._writing().bodies, self._dictionary)
+
+    def delete(self, trace_ids: Iterable[str]) -> int:
+        """Delete runs with all that belongs to them, search included; returns how many there were."""
+        return deleting.delete(self._writing(), trace_ids)
+
+    def prune(self, retention: Retention) -> Pruned:
+        """Delete runs that are too old, and the oldest where there is too much. Writing goes on meanwhile.
+
+        `meta` counts them. The counts per hour stay.
+        """
+        return deleting.prune(self._writing(), retention)
+
+    def backup(self, path: Path) -> None:
+        """A copy of the file as it is now, without free space. Writing goes on meanwhile.
+
+        Raises:
+            StoreError: there is a file with that name already, or it cannot be written.
+        """
+        if path.exists():
+            raise StoreError(f"{path} exists already. Name another file.")
+        connection = self._connection()
+        try:
+            connection.execute("VACUUM INTO ?", (str(path),))
+        except sqlite3.Error as error:
+            raise StoreError(f"{path} cannot be written: {error}.") from error
+        finally:
+            self._give_back(connection)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the file, in sentences; reads all of it."""
+        with self.read() as reader:
+            found = [row[0] for row in reader.rows("integrity")]
+            orphans = [f"There are {count:,} {what}." for what, count in reader.rows("orphans") if count]
+        return [each for each in found if each != "ok"] + orphans
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        """The file as it is now, unchanged while the block runs."""
+        connection = self._connection()
+        try:
+            connection.execute("BEGIN")
+            yield Reader(connection, self._dictionary)
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self._give_back(connection)
+
+    def close(self) -> None:
+        """Write and index what waits, and close all connections. May be called twice."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            free, self._free = self._free, []
+        for connection in free:
+            connection.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(f"{self.path} was opened for reading only.")
+        return self._writer
+
+    def _connection(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._is_closed:
+                raise StoreError("The store is closed.")
+            if self._free:
+                return self._free.pop()
+        return open_reader(self.path)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._is_closed and len(self._free) < 8:
+                self._free.append(connection)
+                return
+        connection.close()
