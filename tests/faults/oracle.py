@@ -139,7 +139,8 @@ class Scene:
         assert not unmarked, f"left open, and no error: {unmarked}"
 
         lost = {entry.ids for entry in ended.values() if not is_before(entry, safe_until)}
-        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in arrived.keys() | lost}
+        known = arrived.keys() | lost
+        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in known}
         assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere"
 
 
