@@ -117,6 +117,8 @@ class Lane:
         self._batches: deque[_Batch] = deque()
         self._suspects: list[_Batch] = []
         self._limit = MAX_REQUEST_BYTES
+        self._was_refused = False
+        """Whether the limit is what the server said rather than what it had no time for, which may pass sooner."""
         self._delays = 0
         self._accepted = 0
         self._refusals = 0
@@ -258,7 +260,8 @@ class Lane:
     def _taken(self, batch: _Batch, answer: Answer) -> None:
         self._batches.popleft()
         if batch.size > self._limit // 2:
-            self._limit = min(MAX_REQUEST_BYTES, self._limit + self._limit // 16)
+            step = self._limit // 16 if self._was_refused else self._limit
+            self._limit = min(MAX_REQUEST_BYTES, self._limit + step)
         if batch.stubs:
             self._bury(batch)
         else:
@@ -287,6 +290,7 @@ class Lane:
     def _refused(self, batch: _Batch, verdict: Verdict) -> None:
         if len(batch.items) > 1:
             if verdict.is_too_large:
+                self._was_refused = True
                 self._limit = max(_MIN_REQUEST_BYTES, min(self._limit, batch.size // 2))
             self._batches.popleft()
             self._batches.extendleft(reversed(_halves(batch)))
