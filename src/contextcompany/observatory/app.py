@@ -1,44 +1,26 @@
-"""The Observatory's HTTP side: what is posted here is decoded, kept, and only then answered with 200."""
+"""The Observatory's HTTP side, put together: who may ask, what is received, what is answered."""
 
 from __future__ import annotations
 
-import logging
-import time
-from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import anyio
-import orjson
-from anyio.to_thread import run_sync
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from contextcompany.observatory import custom, otlp
+from contextcompany.observatory import otlp
 from contextcompany.observatory.guard import Guard
-from contextcompany.observatory.intake import Intake, Refusal
-from contextcompany.observatory.otlp import JSON, PROTOBUF, Batch, DecodeError
-from contextcompany.observatory.sink import Busy
+from contextcompany.observatory.intake import Intake
+from contextcompany.observatory.otlp import JSON
+from contextcompany.observatory.receiving import GRPC_CODES, Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
 
-    from contextcompany.observatory.otlp import Signal
     from contextcompany.observatory.sink import Sink
 
-__all__ = ["OPEN_SPANS", "create_app"]
-
-OPEN_SPANS: Final = {"TCC-Open-Spans": "1"}
-"""Says that spans may be sent before they have ended; what is sent later under their ids takes their place."""
-
-_LARGE: Final = 256 * 2**10
-"""Bytes of a body from which on it is decoded beside the event loop, one at a time: it can take 100 ms, and memory."""
-
-_SAY_EVERY_S: Final = 60.0
-_LOGGER: Final = logging.getLogger("contextcompany.observatory")
+__all__ = ["create_app"]
 
 
 def create_app(
@@ -52,90 +34,13 @@ def create_app(
         token: What requests must carry; None: nothing.
         intake: What may be in memory at once.
     """
-    receive = _Receiver(sink, intake or Intake())
     app = Starlette(
-        routes=[
-            Route("/v1/traces", partial(receive.otlp, "traces"), methods=["POST"]),
-            Route("/v1/logs", partial(receive.otlp, "logs"), methods=["POST"]),
-            Route("/v1/custom", receive.custom, methods=["POST"]),
-            Route("/v1/feedback", receive.feedback, methods=["POST"]),
-            Route("/healthz", _healthz, methods=["GET"]),
-        ],
+        routes=[*Receiver(sink, intake or Intake()).routes(), Route("/healthz", _healthz, methods=["GET"])],
         middleware=[Middleware(Guard, host=host, token=token)],
         exception_handlers={404: _nothing_here, 405: _nothing_here},
     )
     app.router.redirect_slashes = False  # exporters follow no redirects
     return app
-
-
-class _Receiver:
-    """The endpoints that take something in."""
-
-    def __init__(self, sink: Sink, intake: Intake) -> None:
-        self._sink = sink
-        self._intake = intake
-        self._one_at_a_time = anyio.CapacityLimiter(1)
-        self._say_again_at = 0.0
-
-    async def otlp(self, signal: Signal, request: Request) -> Response:
-        """`POST /v1/traces` and `/v1/logs`: https://opentelemetry.io/docs/specs/otlp/#otlphttp."""
-        kind = _content_type(request)
-        try:
-            _check(kind, otlp.CONTENT_TYPES)
-            batch = await self._keep(request, partial(otlp.decode, signal, content_type=kind))
-        except Refusal as refusal:
-            return _refused(refusal, kind)
-        return Response(otlp.accepted(signal, batch.refused, kind), 200, OPEN_SPANS, kind)
-
-    async def custom(self, request: Request) -> Response:
-        """`POST /v1/custom`: runs, steps and tool calls of the original SDK."""
-        return await self._json(request, custom.decode)
-
-    async def feedback(self, request: Request) -> Response:
-        """`POST /v1/feedback`, likewise."""
-        return await self._json(request, partial(custom.decode_feedback, now_ns=time.time_ns()))
-
-    async def _json(self, request: Request, decode: Callable[[bytes], Batch]) -> Response:
-        # Its clients say application/json, but a page's form cannot, and needs no leave to send: so nothing else.
-        try:
-            _check(_content_type(request), (JSON,))
-            batch = await self._keep(request, decode)
-        except Refusal as refusal:
-            return _refused(refusal, JSON)
-        accepted = len(batch.spans) + len(batch.logs)
-        if batch.refused and not accepted:  # these clients look at nothing but the status
-            return _refused(Refusal(400, f"Nothing was accepted: {otlp.reasons(batch.refused)}."), JSON)
-        answer = {"accepted": accepted, **({"refused": batch.refused} if batch.refused else {})}
-        return Response(orjson.dumps(answer), 200, OPEN_SPANS, JSON)
-
-    async def _keep(self, request: Request, decode: Callable[[bytes], Batch]) -> Batch:
-        """What the request holds, when it is kept."""
-        with self._intake.room() as room:
-            body = await room.read(request)
-            work = partial(_decoded, decode, body)
-            batch = work() if len(body) < _LARGE else await run_sync(work, limiter=self._one_at_a_time)
-            if isinstance(batch, str):
-                raise Refusal(400, batch)
-            if batch.spans or batch.logs:
-                await self._write(batch)
-            return batch
-
-    async def _write(self, batch: Batch) -> None:
-        try:
-            await self._sink.write(batch)
-        except Busy as busy:
-            if time.monotonic() >= self._say_again_at:
-                self._say_again_at = time.monotonic() + _SAY_EVERY_S
-                _LOGGER.warning("What is sent is refused for now: %s", busy)
-            raise Refusal(503, str(busy), Retry_After=str(busy.retry_after_s)) from None
-
-
-def _decoded(decode: Callable[[bytes], Batch], body: bytes) -> Batch | str:
-    """The batch, or why there is none: an error from another thread would keep the body until garbage is collected."""
-    try:
-        return decode(body)
-    except DecodeError as error:
-        return str(error)
 
 
 async def _healthz(_: Request) -> Response:
@@ -146,23 +51,4 @@ async def _nothing_here(request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
     said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
-    return Response(otlp.failed(_GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)
-
-
-_GRPC_CODES: Final = {400: 3, 404: 5, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
-"""https://grpc.io/docs/guides/status-codes/, for the bodies of OTLP's errors."""
-
-
-def _refused(refusal: Refusal, content_type: str) -> Response:
-    kind = content_type if content_type == PROTOBUF else JSON
-    body = otlp.failed(_GRPC_CODES[refusal.status], refusal.message, kind)
-    return Response(body, refusal.status, {**OPEN_SPANS, **refusal.headers}, kind)
-
-
-def _check(kind: str, taken: tuple[str, ...]) -> None:
-    if kind not in taken:
-        raise Refusal(415, f"The content type is {kind[:60]!r}, not {' or '.join(taken)}.")
-
-
-def _content_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)

@@ -1,0 +1,45 @@
+"""`contextcompany observatory`: a place for runs to go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from contextcompany import _settings, observatory
+from contextcompany.commands import fail, say
+from contextcompany.observatory.store import Store, StoreError
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
+
+__all__ = ["default_path", "serve"]
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Receive until it is interrupted."""
+
+    def ready(url: str) -> None:
+        if options.json:
+            say({"url": url, "db": str(path)})
+        else:
+            say(f"The Observatory receives at {url} and keeps what it gets in {path}. Ctrl-C ends it.")
+        sys.stdout.flush()
+
+    path = options.db or default_path()
+    try:
+        path.parent.mkdir(0o700, parents=True, exist_ok=True)
+        path.touch(0o600)  # what people said is in it
+        with Store.open(path) as store:
+            observatory.serve(options.host, options.port, store=store, token=options.token, ready=ready)
+    except (StoreError, ValueError) as error:
+        return fail(str(error), as_json=options.json)
+    except OSError as error:
+        return fail(f"The Observatory cannot start: {error}.", as_json=options.json)
+    return 0
+
+
+def default_path() -> Path:
+    """Where the Observatory's file is unless another one is named: in this user's state."""
+    return _settings.outbox_dir(_settings.resolve({}, {}), os.environ).with_name("observatory.db")
