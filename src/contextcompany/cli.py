@@ -159,7 +159,9 @@ def _add(commands: Any, name: str, do: str, brief: str, description: str) -> arg
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
     """For commands that use `commands.store.opened`."""
-    parser.add_argument("--db", type=Path, metavar="FILE", help="the Observatory's file; by default in this user's state")
+    parser.add_argument(
+        "--db", type=Path, metavar="FILE", help="the Observatory's file; by default in this user's state"
+    )
 
 
 def _seconds(text: str) -> float:
