@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
-from contextcompany import observatory
+from contextcompany import _settings, observatory
 from contextcompany.commands import fail, say
-from contextcompany.commands.store import default_path
 from contextcompany.observatory.store import Store, StoreError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
-__all__ = ["serve"]
+__all__ = ["default_path", "serve"]
+
+_READ_LIMIT_S = 5.0
+"""How long a question may take: who asked has gone by then, and others wait."""
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -30,10 +34,15 @@ def serve(options: argparse.Namespace) -> int:
     try:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         path.touch(0o600)  # what people said is in it
-        with Store.open(path) as store:
+        with Store.open(path, read_limit_s=_READ_LIMIT_S) as store:
             observatory.serve(options.host, options.port, store=store, token=options.token, ready=ready)
     except (StoreError, ValueError) as error:
         return fail(str(error), as_json=options.json)
     except OSError as error:
         return fail(f"The Observatory cannot start: {error}.", as_json=options.json)
     return 0
+
+
+def default_path() -> Path:
+    """Where the Observatory's file is unless another one is named: in this user's state."""
+    return _settings.outbox_dir(_settings.resolve({}, {}), os.environ).with_name("observatory.db")

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contextcompany.observatory import otlp
+from contextcompany.observatory.api import Api
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import JSON
@@ -19,27 +20,40 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from contextcompany.observatory.sink import Sink
+    from contextcompany.observatory.store import Store
 
 __all__ = ["create_app"]
 
 
 def create_app(
-    sink: Sink, *, host: str = "127.0.0.1", token: str | None = None, intake: Intake | None = None
+    sink: Sink,
+    *,
+    store: Store | None = None,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    intake: Intake | None = None,
 ) -> Starlette:
     """The ASGI application.
 
     Args:
         sink: Where what is received goes.
+        store: Where questions are answered from; None answers none.
         host: The address that it will listen on: if loopback, `Host` must be a name of this machine.
         token: What requests must carry; None: nothing.
         intake: What may be in memory at once.
     """
+    intake = intake or Intake()
+    routes = [*Receiver(sink, intake).routes(), Route("/healthz", _healthz, methods=["GET"])]
+    api = None if store is None else Api(store, intake)
+    if api is not None:
+        routes += api.routes()
     app = Starlette(
-        routes=[*Receiver(sink, intake or Intake()).routes(), Route("/healthz", _healthz, methods=["GET"])],
+        routes=routes,
         middleware=[Middleware(Guard, host=host, token=token)],
         exception_handlers={404: _nothing_here, 405: _nothing_here},
     )
     app.router.redirect_slashes = False  # exporters follow no redirects
+    app.state.close = (lambda: None) if api is None else api.feed.close
     return app
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections import defaultdict
@@ -12,12 +11,14 @@ import orjson
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from contextcompany.observatory import envelopes, filters, otlp
+from contextcompany.observatory import cursors, envelopes, filters, otlp
 from contextcompany.observatory.contexts import (
+    Changes,
     Failure,
     Feedback,
     Hit,
     Run,
+    RunChanges,
     RunPage,
     Search,
     Session,
@@ -39,22 +40,34 @@ if TYPE_CHECKING:
     from contextcompany.observatory.store import Reader, Store
 
 __all__ = [
+    "GROUPS",
+    "MAX_BEHIND",
+    "MAX_PAGE",
     "SORTS",
     "FilterError",
+    "as_run",
+    "change_of",
+    "changes",
     "failures",
     "feedback",
     "lost",
+    "newest_change",
     "run",
+    "run_changes",
     "runs",
     "search",
     "sessions",
     "span",
     "stats",
     "tool_calls",
+    "top_of",
+    "trace_ids",
+    "trace_of",
     "trailing",
 ]
 
 MAX_PAGE: Final = 500
+"""The longest page of any list."""
 
 SORTS: Final = {
     "start": "run.start_ns",
@@ -101,18 +114,18 @@ def runs(
     if sort not in SORTS:
         raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
     key = SORTS[sort]
-    conditions = [each.text for each in parsed.conditions]
-    values = [value for each in parsed.conditions for value in each.values]
+    where, values = parsed.where, parsed.values
     if after is not None:
-        conditions.append(f"({key}, run.id) < (?, ?)")
-        values += _read_cursor(after, sort)
+        where += f" AND ({key}, run.id) < (?, ?)"
+        values += cursors.read(after, sort, float, int)
+    where += f" ORDER BY {key} DESC, run.id DESC"
     limit = max(1, min(limit, MAX_PAGE))
-    where = f"({') AND ('.join(conditions)}) ORDER BY {key} DESC, run.id DESC"
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
+        (change,) = reader.row("newest_change")
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage([_run(row, now, lost_after_s) for row in rows[:limit]], cursor, found)
+    return RunPage([as_run(row, now, lost_after_s) for row in rows[:limit]], cursor, found, change)
 
 
 def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> Whole | None:
@@ -125,7 +138,32 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
     now = time.time_ns() if now_ns is None else now_ns
-    return Whole(_run(found, now, lost_after_s), _lines(spans), said)
+    newest = max([each.seen_ns for each in spans], default=0)
+    return Whole(as_run(found, now, lost_after_s), _lines(spans), said, newest)
+
+
+def trace_of(store: Store, run_id: str) -> str | None:
+    """The trace id of a run by its id or its trace's; None when there is none."""
+    found = top_of(store, run_id)
+    return None if found is None else found[0]
+
+
+def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
+    """The trace and the span that a run is shown as, by its id or its trace's; None when there is none."""
+    with store.read() as reader:
+        row = reader.row("run_by_id", run_id)
+    return None if row is None else (RunRow(*row).trace_id, RunRow(*row).top)
+
+
+def trace_ids(store: Store, filter_: str) -> list[str]:
+    """The traces of all runs that a filter lets through.
+
+    Raises:
+        FilterError: the filter is wrong.
+    """
+    parsed = filters.parse(filter_, time.time_ns())
+    with store.read() as reader:
+        return [trace_id for (trace_id,) in reader.rows("trace_ids", *parsed.values, where=parsed.where)]
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
@@ -133,7 +171,78 @@ def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after
     return runs(store, "status:lost", limit=limit, now_ns=now_ns, lost_after_s=lost_after_s).runs
 
 
-def _run(row: RunRow, now_ns: int, lost_after_s: float) -> Run:
+MAX_BEHIND: Final = 10_000
+"""Changes that are told one by one. What was deleted longer ago is forgotten, as sql/migrations says."""
+
+
+def newest_change(store: Store) -> int:
+    """The number of the newest change of any run."""
+    with store.read() as reader:
+        number: int = reader.row("newest_change")[0]
+    return number
+
+
+def change_of(store: Store, trace_id: str) -> int:
+    """The number of the newest change of a run; 0 when nothing is known of it."""
+    with store.read() as reader:
+        row = reader.row("change_of_trace", trace_id)
+    return row[0] if row else 0
+
+
+def changes(
+    store: Store,
+    filter_: str,
+    since: int,
+    *,
+    limit: int = 100,
+    now_ns: int | None = None,
+    lost_after_s: float = LOST_AFTER_S,
+) -> Changes:
+    """What has happened to runs since a change, the oldest first.
+
+    Raises:
+        FilterError: the filter is wrong.
+    """
+    now = time.time_ns() if now_ns is None else now_ns
+    parsed = filters.parse(filter_, now, lost_after_s)
+    with store.read() as reader:
+        (newest,) = reader.row("newest_change")
+        if not newest - MAX_BEHIND <= since <= newest:
+            return Changes([], [], newest, is_all=True, is_behind=True)
+        rows = [] if since == newest else reader.rows("changes", *parsed.values, since, limit, where=parsed.where)
+    passed = [as_run(RunRow(*run), now, lost_after_s) for _, _, is_let, *run in rows if is_let and run[0] is not None]
+    known = {run.trace_id for run in passed}
+    at = rows[-1][0] if rows else since
+    return Changes(passed, [trace_id for _, trace_id, *_ in rows if trace_id not in known], at, at >= newest)
+
+
+def run_changes(
+    store: Store, trace_id: str, since: int, *, limit: int = 500, lost_after_s: float = LOST_AFTER_S
+) -> RunChanges | None:
+    """What has happened in a run since a change of `Whole` or of this; None when the run is gone."""
+    with store.read() as reader:
+        rows = reader.rows("runs_of_traces", orjson.dumps([trace_id]).decode())
+        if not rows:
+            return None
+        found = RunRow(*rows[0])
+        spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
+    new = sorted([row.seen_ns for row in spans if row.seen_ns > since])
+    until = new[limit - 1] if len(new) > limit else (new[-1] if new else since)
+    by_id = {row.span_id: row for row in spans}
+    lines = [line for line in _lines(spans) if _has_changed(by_id[line.span_id], by_id, since, until)]
+    return RunChanges(as_run(found, time.time_ns(), lost_after_s), lines, until, not new or until == new[-1])
+
+
+def _has_changed(row: SpanRow, by_id: dict[str, SpanRow], since: int, until: int) -> bool:
+    if since < row.seen_ns <= until:
+        return True
+    # A span hangs elsewhere when its parent comes after it.
+    parent = by_id.get(row.parent_id)
+    return parent is not None and parent.id > row.id and since < parent.seen_ns <= until
+
+
+def as_run(row: RunRow, now_ns: int, lost_after_s: float = LOST_AFTER_S) -> Run:
+    """A row of the table, with what depends on the time."""
     state = row.status
     if row.is_open:
         state = "lost" if row.seen_ns < now_ns - lost_after_s * 1e9 else "running"
@@ -189,17 +298,7 @@ def _cursor(sort: str, row: RunRow) -> str:
         "spans": row.spans,
         "errors": row.errors,
     }
-    return base64.urlsafe_b64encode(orjson.dumps([sort, values[sort], row.id])).decode().rstrip("=")
-
-
-def _read_cursor(after: str, sort: str) -> tuple[float, int]:
-    try:
-        said, value, id_ = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    except ValueError:
-        said = value = id_ = None
-    if said != sort or not isinstance(value, (int, float)) or not isinstance(id_, int):
-        raise FilterError(after, f"`after={after}` is not what a page sorted by {sort} gave as its `next`.")
-    return value, id_
+    return cursors.write(sort, values[sort], row.id)
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
@@ -209,7 +308,7 @@ def search(store: Store, text: str, *, limit: int = 50) -> tuple[list[Hit], Sear
     """The newest texts that have this phrase."""
     said = filters.phrase(text)
     with store.read() as reader:
-        rows = reader.rows("said", said, max(1, min(limit, MAX_PAGE)))
+        rows = reader.rows("said", said, _at_most(limit))
         found = _searched(reader, [said], time.time_ns())
     hits = [Hit(trace_id, name, at, _excerpt(words(text_of(data)), text)) for trace_id, name, at, data in rows]
     return hits, found
@@ -290,7 +389,7 @@ def tool_calls(
         limit: How many, at most `MAX_PAGE`.
         with_content: Whether to read what each was given and what came out.
     """
-    limit = max(1, min(limit, MAX_PAGE))
+    limit = _at_most(limit)
     with store.read() as reader:
         if tool is None:
             rows = reader.rows("tool_calls", *after, limit)
@@ -306,7 +405,7 @@ def tool_calls(
 def failures(store: Store, *, since_ns: int = 0, limit: int = 50) -> list[Failure]:
     """What failed, alike errors together, the most frequent first."""
     with store.read() as reader:
-        return [Failure(*row) for row in reader.rows("failures", since_ns, max(1, min(limit, MAX_PAGE)))]
+        return [Failure(*row) for row in reader.rows("failures", since_ns, _at_most(limit))]
 
 
 # --- sessions, feedback ----------------------------------------------------------------------------------------------
@@ -315,18 +414,25 @@ def failures(store: Store, *, since_ns: int = 0, limit: int = 50) -> list[Failur
 def sessions(store: Store, *, after: tuple[int, str] = (_END, ""), limit: int = 50) -> list[Session]:
     """Sessions, the one with the newest run first; `after` is `last_ns` and `session_id` of the page before."""
     with store.read() as reader:
-        return [Session(*row) for row in reader.rows("sessions", *after, max(1, min(limit, MAX_PAGE)))]
+        return [Session(*row) for row in reader.rows("sessions", *after, _at_most(limit))]
 
 
 def feedback(store: Store, *, after: tuple[int, int] = (_END, 0), limit: int = 50) -> list[Feedback]:
     """Feedback, newest first, also about runs that have not arrived; `after` is `time_ns` and `id` of the last one."""
     with store.read() as reader:
-        return [Feedback(*row) for row in reader.rows("feedback", *after, max(1, min(limit, MAX_PAGE)))]
+        return [Feedback(*row) for row in reader.rows("feedback", *after, _at_most(limit))]
+
+
+def _at_most(limit: int) -> int:
+    """One more than a page tells whether there are more."""
+    return max(1, min(limit, MAX_PAGE + 1))
 
 
 # --- counts ----------------------------------------------------------------------------------------------------------
 
-_KINDS: Final = {"": "run", "agent": "run", "model": "step", "tool": "tool_call"}
+GROUPS: Final = {"agent": "run", "model": "step", "tool": "tool_call"}
+"""By what can be counted, and the kind of span that says it."""
+
 _HOUR_NS: Final = 3600 * 10**9
 
 
@@ -343,9 +449,9 @@ def stats(store: Store, *, by: str = "", since_ns: int, until_ns: int, hours: in
     Raises:
         ValueError: `by` is something else.
     """
-    if by not in _KINDS:
+    if by and by not in GROUPS:
         raise ValueError(f"`by` must be agent, model or tool, got {by!r}.")
-    values = (max(1, hours), by, _KINDS[by], since_ns // _HOUR_NS, until_ns // _HOUR_NS + 1)
+    values = (max(1, hours), by, GROUPS.get(by, "run"), since_ns // _HOUR_NS, until_ns // _HOUR_NS + 1)
     histograms: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
     with store.read() as reader:
         for hour, name, bucket, count in reader.rows("latencies", *values):
