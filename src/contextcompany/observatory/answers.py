@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from contextcompany.observatory import completion, cursors, queries, timeline
+from contextcompany.observatory import completion, cursors, filters, queries, timeline
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
     Columns,
@@ -148,21 +148,21 @@ def search(store: Store, given: Given) -> Hits:
     return Hits(*queries.search(store, given["q"], limit=given["limit"]))
 
 
-def events(store: Store, given: Given) -> Runs:
+def events(store: Store, given: Given) -> Runs:  # noqa: ARG001 - as all of them
     """What happens to runs that a filter lets through, as server-sent events.
 
     `run` is a run that is new or has changed. `gone` is a list of trace ids: of runs that were deleted, or that the
     filter does not let through as they are now. `reload` says that more has happened than is told one by one.
     """
-    queries.changes(store, given["filter"], 0)  # raises if the filter is wrong
+    filters.parse(given["filter"], time.time_ns())  # raises if it is wrong
     return Runs(given["filter"])
 
 
 def run_events(store: Store, given: Given) -> OneRun:
     """What happens in a run, as server-sent events: all of its spans, or those since a change.
 
-    `spans` is a list of spans that are new, have changed or hang elsewhere. `run` is the run as it is then. `gone` is a
-    list with its trace id, when it was deleted.
+    `spans` is a list of spans that are new, have changed or hang elsewhere, `feedback` all that was thought of the run,
+    and `run` the run as it is then. `gone` is a list with its trace id, when it was deleted.
     """
     trace_id = queries.trace_of(store, given["run_id"])
     if trace_id is None:

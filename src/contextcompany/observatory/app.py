@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -14,7 +15,9 @@ from contextcompany.observatory.api import Api
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import JSON
+from contextcompany.observatory.pages import Pages
 from contextcompany.observatory.receiving import GRPC_CODES, Receiver
+from contextcompany.observatory.refusals import Refusals
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -42,15 +45,15 @@ def create_app(
         token: What requests must carry; None: nothing.
         intake: What may be in memory at once.
     """
-    intake = intake or Intake()
-    routes = [*Receiver(sink, intake).routes(), Route("/healthz", _healthz, methods=["GET"])]
+    intake, refusals = intake or Intake(), Refusals()
+    routes = [*Receiver(sink, intake, refusals).routes(), Route("/healthz", _healthz, methods=["GET"])]
     api = None if store is None else Api(store, intake)
-    if api is not None:
-        routes += api.routes()
+    if store is not None and api is not None:
+        routes += [*api.routes(), *Pages(store, refusals).routes()]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers={404: _nothing_here, 405: _nothing_here},
+        exception_handlers=dict.fromkeys((404, 405), partial(_nothing_here, refusals)),
     )
     app.router.redirect_slashes = False  # exporters follow no redirects
     app.state.close = (lambda: None) if api is None else api.feed.close
@@ -61,8 +64,9 @@ async def _healthz(_: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON)
 
 
-async def _nothing_here(request: Request, error: Exception) -> Response:
+async def _nothing_here(refusals: Refusals, request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
     said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
+    refusals.note(request.scope, status, said)
     return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)

@@ -28,6 +28,7 @@ __all__ = [
     "Key",
     "Opinion",
     "Problem",
+    "Refused",
     "Run",
     "RunChanges",
     "RunPage",
@@ -95,6 +96,17 @@ class Problem(NamedTuple):
     """What was perhaps meant."""
 
 
+class Refused(NamedTuple):
+    """A request that brought something and was refused."""
+
+    time_ns: int
+    path: str
+    status: int
+    """Of HTTP."""
+    message: str
+    """Why, as it was answered."""
+
+
 class Search(NamedTuple):
     """How far a search looked."""
 
@@ -144,6 +156,9 @@ class Run(NamedTuple):
     """The span it is shown as."""
     is_counting: bool
     """Whether spans have come since the counts here were made, which follows within a second or two."""
+    feedback: str | None = None
+    """The newest score that a person gave: thumbs_up, thumbs_down, or another word or number."""
+    feedback_count: int = 0
 
 
 class RunPage(NamedTuple):
@@ -233,8 +248,12 @@ class RunChanges(NamedTuple):
     run: Run
     spans: list[SpanLine]
     """Those that are new, have changed, or hang elsewhere."""
+    feedback: list[Feedback]
+    """All of it."""
     change: int
+    """The newest change that is in it."""
     is_all: bool
+    """Whether it is the newest that there is."""
 
 
 class Columns(NamedTuple):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from anyio import CapacityLimiter, move_on_after
 from anyio.to_thread import run_sync
 
-from contextcompany.observatory import queries
+from contextcompany.observatory import changes
 from contextcompany.observatory.contexts import as_json
 from contextcompany.observatory.store import StoreError
 
@@ -73,7 +73,7 @@ class Runs(NamedTuple):
 
     def look(self, store: Store, at: _Place) -> _Seen:
         """What has happened since."""
-        found = queries.changes(store, self.filter, at.change)
+        found = changes.of_runs(store, self.filter, at.change)
         events: list[tuple[str, Any]] = [("reload", {})] if found.is_behind else [("run", run) for run in found.runs]
         if found.gone:
             events.append(("gone", found.gone))
@@ -87,13 +87,14 @@ class OneRun(NamedTuple):
 
     def look(self, store: Store, at: _Place) -> _Seen:
         """What has happened since."""
-        number = queries.change_of(store, self.trace_id)
+        number = changes.of_trace(store, self.trace_id)
         if number == at.number:
             return _Seen(b"", at, is_all=True)
-        found = queries.run_changes(store, self.trace_id, at.change)
+        found = changes.of_run(store, self.trace_id, at.change)
         if found is None:
             return _Seen(_events([("gone", [self.trace_id])], at.change), at, is_all=True, is_over=True)
         events: list[tuple[str, Any]] = [("spans", found.spans)] if found.spans else []
+        events += [("feedback", found.feedback)] if found.feedback else []
         place = _Place(found.change, number if found.is_all else 0)
         return _Seen(_events([*events, ("run", found.run)], found.change), place, found.is_all)
 
@@ -133,7 +134,7 @@ class Feed:
 
     async def events(self, watched: Watched, since: int | None) -> AsyncIterator[bytes]:
         """What happens to it, since a change or from now on."""
-        at = _Place(await self._in_thread(queries.newest_change, self._store) if since is None else since)
+        at = _Place(await self._in_thread(changes.newest, self._store) if since is None else since)
         yield b"retry: 1000\n\n"
         while not self._is_closed:
             known = self._newest
@@ -171,7 +172,7 @@ class Feed:
         """Sees whether there is news, while somebody watches."""
         while self._watchers and not self._is_closed:
             try:
-                newest = await self._in_thread(queries.newest_change, self._store)
+                newest = await self._in_thread(changes.newest, self._store)
             except (StoreError, sqlite3.Error):
                 _LOGGER.warning("Who watches is not told for now.", exc_info=True)
                 newest = self._newest

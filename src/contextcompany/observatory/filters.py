@@ -30,6 +30,7 @@ __all__ = [
     "moment",
     "parse",
     "phrase",
+    "replaced",
 ]
 
 LOST_AFTER_S: Final = 600.0
@@ -178,6 +179,12 @@ def moment(text: str, now_ns: int) -> int:
         + when.microsecond * 1000
     )
     return max(-_MAX_NS, min(at, _MAX_NS))
+
+
+def replaced(text: str, key: str, token: str | None) -> str:
+    """A filter that says `token`, or nothing, instead of what it says with `key`."""
+    parts = [match[0] for match in _TOKEN.finditer(text) if (match["key"] or "").lower() != key]
+    return " ".join([*parts, token] if token else parts)
 
 
 def phrase(text: str) -> str:

@@ -13,12 +13,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from contextcompany.observatory import cursors, envelopes, filters, otlp
 from contextcompany.observatory.contexts import (
-    Changes,
     Failure,
     Feedback,
     Hit,
     Run,
-    RunChanges,
     RunPage,
     Search,
     Session,
@@ -41,22 +39,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GROUPS",
-    "MAX_BEHIND",
     "MAX_PAGE",
     "SORTS",
     "FilterError",
-    "as_run",
-    "change_of",
-    "changes",
     "failures",
     "feedback",
+    "lines",
     "lost",
-    "newest_change",
     "run",
-    "run_changes",
     "runs",
     "search",
     "sessions",
+    "shown",
     "span",
     "stats",
     "tool_calls",
@@ -74,6 +68,8 @@ SORTS: Final = {
     "duration": "coalesce(run.duration_ns, -1)",
     "cost": "coalesce(run.cost, -1)",
     "tokens": "coalesce(run.input_tokens, 0) + coalesce(run.output_tokens, 0)",
+    "steps": "run.steps",
+    "tools": "run.tool_calls",
     "spans": "run.spans",
     "errors": "run.errors",
 }
@@ -92,6 +88,7 @@ def runs(
     sort: str = "start",
     after: str | None = None,
     limit: int = 50,
+    only: list[str] | None = None,
     now_ns: int | None = None,
     lost_after_s: float = LOST_AFTER_S,
 ) -> RunPage:
@@ -103,6 +100,7 @@ def runs(
         sort: One of `SORTS`.
         after: `next` of the page before.
         limit: Runs on the page, at most `MAX_PAGE`.
+        only: Trace ids of the runs that are looked at; None: all.
         now_ns: The time that `since:1h` counts from; the current one unless it is given.
         lost_after_s: When an open run is lost.
 
@@ -115,6 +113,9 @@ def runs(
         raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
     key = SORTS[sort]
     where, values = parsed.where, parsed.values
+    if only is not None:
+        where += " AND run.trace_id IN (SELECT value FROM json_each(?))"
+        values.append(orjson.dumps(only).decode())
     if after is not None:
         where += f" AND ({key}, run.id) < (?, ?)"
         values += cursors.read(after, sort, float, int)
@@ -124,8 +125,9 @@ def runs(
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
         (change,) = reader.row("newest_change")
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
+        listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage([as_run(row, now, lost_after_s) for row in rows[:limit]], cursor, found, change)
+    return RunPage(listed, cursor, found, change)
 
 
 def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> Whole | None:
@@ -137,9 +139,8 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         found = RunRow(*row)
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
-    now = time.time_ns() if now_ns is None else now_ns
-    newest = max([each.seen_ns for each in spans], default=0)
-    return Whole(as_run(found, now, lost_after_s), _lines(spans), said, newest)
+        (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
+    return Whole(about, lines(spans), said, max([each.seen_ns for each in spans], default=0))
 
 
 def trace_of(store: Store, run_id: str) -> str | None:
@@ -171,94 +172,35 @@ def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after
     return runs(store, "status:lost", limit=limit, now_ns=now_ns, lost_after_s=lost_after_s).runs
 
 
-MAX_BEHIND: Final = 10_000
-"""Changes that are told one by one. What was deleted longer ago is forgotten, as sql/migrations says."""
+def shown(reader: Reader, rows: list[RunRow], now_ns: int, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
+    """Rows of the table, with what depends on the time, and what was thought of them."""
+    ids = orjson.dumps([row.trace_id for row in rows]).decode()
+    scores = {
+        trace_id: (label or (None if value is None else f"{value:g}"), count)
+        for trace_id, label, value, count, _ in reader.rows("scores_of_traces", ids)
+    }
+    return [_shown(row, *scores.get(row.trace_id, (None, 0)), now_ns - int(lost_after_s * 1e9)) for row in rows]
 
 
-def newest_change(store: Store) -> int:
-    """The number of the newest change of any run."""
-    with store.read() as reader:
-        number: int = reader.row("newest_change")[0]
-    return number
-
-
-def change_of(store: Store, trace_id: str) -> int:
-    """The number of the newest change of a run; 0 when nothing is known of it."""
-    with store.read() as reader:
-        row = reader.row("change_of_trace", trace_id)
-    return row[0] if row else 0
-
-
-def changes(
-    store: Store,
-    filter_: str,
-    since: int,
-    *,
-    limit: int = 100,
-    now_ns: int | None = None,
-    lost_after_s: float = LOST_AFTER_S,
-) -> Changes:
-    """What has happened to runs since a change, the oldest first.
-
-    Raises:
-        FilterError: the filter is wrong.
-    """
-    now = time.time_ns() if now_ns is None else now_ns
-    parsed = filters.parse(filter_, now, lost_after_s)
-    with store.read() as reader:
-        (newest,) = reader.row("newest_change")
-        if not newest - MAX_BEHIND <= since <= newest:
-            return Changes([], [], newest, is_all=True, is_behind=True)
-        rows = [] if since == newest else reader.rows("changes", *parsed.values, since, limit, where=parsed.where)
-    passed = [as_run(RunRow(*run), now, lost_after_s) for _, _, is_let, *run in rows if is_let and run[0] is not None]
-    known = {run.trace_id for run in passed}
-    at = rows[-1][0] if rows else since
-    return Changes(passed, [trace_id for _, trace_id, *_ in rows if trace_id not in known], at, at >= newest)
-
-
-def run_changes(
-    store: Store, trace_id: str, since: int, *, limit: int = 500, lost_after_s: float = LOST_AFTER_S
-) -> RunChanges | None:
-    """What has happened in a run since a change of `Whole` or of this; None when the run is gone."""
-    with store.read() as reader:
-        rows = reader.rows("runs_of_traces", orjson.dumps([trace_id]).decode())
-        if not rows:
-            return None
-        found = RunRow(*rows[0])
-        spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
-    new = sorted([row.seen_ns for row in spans if row.seen_ns > since])
-    until = new[limit - 1] if len(new) > limit else (new[-1] if new else since)
-    by_id = {row.span_id: row for row in spans}
-    lines = [line for line in _lines(spans) if _has_changed(by_id[line.span_id], by_id, since, until)]
-    return RunChanges(as_run(found, time.time_ns(), lost_after_s), lines, until, not new or until == new[-1])
-
-
-def _has_changed(row: SpanRow, by_id: dict[str, SpanRow], since: int, until: int) -> bool:
-    if since < row.seen_ns <= until:
-        return True
-    # A span hangs elsewhere when its parent comes after it.
-    parent = by_id.get(row.parent_id)
-    return parent is not None and parent.id > row.id and since < parent.seen_ns <= until
-
-
-def as_run(row: RunRow, now_ns: int, lost_after_s: float = LOST_AFTER_S) -> Run:
-    """A row of the table, with what depends on the time."""
+def _shown(row: RunRow, feedback: str | None, feedback_count: int, lost_before_ns: int) -> Run:
     state = row.status
     if row.is_open:
-        state = "lost" if row.seen_ns < now_ns - lost_after_s * 1e9 else "running"
+        state = "lost" if row.seen_ns < lost_before_ns else "running"
     known = row._asdict() | {"state": state, "is_counting": row.settled_spans < row.spans}
+    known |= {"feedback": feedback, "feedback_count": feedback_count}
     return Run(**{name: known[name] for name in Run._fields})
 
 
-def _lines(rows: list[SpanRow]) -> list[SpanLine]:
+def lines(rows: list[SpanRow]) -> list[SpanLine]:
+    """The spans of a run, each after the one it hangs under."""
     by_id = {row.span_id: row for row in rows}
     parents = tree(map(node_of, rows)).parents
     depths: dict[str, int] = {"": -1}
-    lines = []
+    made = []
     for span_id, parent_id in parents.items():
         depths[span_id] = depths[parent_id] + 1
-        lines.append(_line(by_id[span_id], parent_id, depths[span_id]))
-    return lines
+        made.append(_line(by_id[span_id], parent_id, depths[span_id]))
+    return made
 
 
 def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
@@ -295,6 +237,8 @@ def _cursor(sort: str, row: RunRow) -> str:
         "duration": -1 if row.duration_ns is None else row.duration_ns,
         "cost": -1 if row.cost is None else row.cost,
         "tokens": (row.input_tokens or 0) + (row.output_tokens or 0),
+        "steps": row.steps,
+        "tools": row.tool_calls,
         "spans": row.spans,
         "errors": row.errors,
     }

@@ -41,11 +41,9 @@ def session(
             return None
         rows = [RunRow(*row) for row in reader.rows("runs_of_session", session_id, *place, limit + 1)]
         ids = orjson.dumps([row.trace_id for row in rows[:limit]]).decode()
+        listed = queries.shown(reader, rows[:limit], time.time_ns())
         said = [Feedback(*row) for row in reader.rows("feedback_of_traces", ids)]
-    now = time.time_ns()
-    turns = [
-        Turn(queries.as_run(row, now), [each for each in said if each.trace_id == row.trace_id]) for row in rows[:limit]
-    ]
+    turns = [Turn(run, [each for each in said if each.trace_id == run.trace_id]) for run in listed]
     if with_content:
         turns = [_with_content(store, turn) for turn in turns]
     last = rows[limit - 1] if len(rows) > limit else None

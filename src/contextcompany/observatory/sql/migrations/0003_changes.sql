@@ -16,8 +16,11 @@ END;
 CREATE TRIGGER run_updated AFTER UPDATE ON run BEGIN
     INSERT OR REPLACE INTO change (trace_id, is_gone) VALUES (new.trace_id, 0);
 END;
+CREATE TRIGGER feedback_given AFTER INSERT ON feedback BEGIN
+    INSERT OR REPLACE INTO change (trace_id, is_gone) SELECT trace_id, 0 FROM run WHERE trace_id = new.trace_id;
+END;
 CREATE TRIGGER run_deleted AFTER DELETE ON run BEGIN
     INSERT OR REPLACE INTO change (trace_id, is_gone) VALUES (old.trace_id, 1);
-    -- As many as `feed.MAX_BEHIND`: who is further behind reads everything anew.
+    -- As many as `changes.MAX_BEHIND`: who is further behind reads everything anew.
     DELETE FROM change WHERE is_gone AND number <= (SELECT max(number) FROM change) - 10000;
 END;
