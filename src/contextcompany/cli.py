@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from contextcompany import _diagnostics
 from contextcompany._version import __version__
-from contextcompany.commands import fail
+from contextcompany.commands import CommandError, fail
 from contextcompany.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough; the rest has to go somewhere at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except ConfigurationError as error:
+    except (CommandError, ConfigurationError) as error:
         return fail(str(error), as_json=options.json)
     except (OSError, sqlite3.Error) as error:
         return fail(f"The outbox cannot be read or written: {error}", as_json=options.json)
@@ -91,7 +91,7 @@ def _add_observatory(commands: Any) -> None:
     )
     observatory.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     observatory.add_argument("--port", type=_port, default=4318, help="the port; 0 takes a free one (4318)")
-    observatory.add_argument("--db", type=Path, metavar="FILE", help="the file; by default in this user's state")
+    _add_db(observatory)
     observatory.add_argument(
         "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
     )
@@ -155,6 +155,13 @@ def _add(commands: Any, name: str, do: str, brief: str, description: str) -> arg
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
     parser.set_defaults(do=do)
     return parser
+
+
+def _add_db(parser: argparse.ArgumentParser) -> None:
+    """For commands that use `commands.store.opened`."""
+    parser.add_argument(
+        "--db", type=Path, metavar="FILE", help="the Observatory's file; by default in this user's state"
+    )
 
 
 def _seconds(text: str) -> float:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
-from contextcompany import _settings, observatory
+from contextcompany import observatory
 from contextcompany.commands import fail, say
+from contextcompany.commands.store import default_path
 from contextcompany.observatory.store import Store, StoreError
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
-__all__ = ["default_path", "serve"]
+__all__ = ["serve"]
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -38,8 +37,3 @@ def serve(options: argparse.Namespace) -> int:
     except OSError as error:
         return fail(f"The Observatory cannot start: {error}.", as_json=options.json)
     return 0
-
-
-def default_path() -> Path:
-    """Where the Observatory's file is unless another one is named: in this user's state."""
-    return _settings.outbox_dir(_settings.resolve({}, {}), os.environ).with_name("observatory.db")
