@@ -58,7 +58,7 @@ def selected(store: Store, selection: Selection) -> list[str]:
         return [*dict.fromkeys(filter(None, (queries.trace_of(store, each) for each in selection.ids)))]
     if not (selection.filter or "").strip():
         raise ParameterError("filter", "An empty filter means every run. If that is meant, say `kind:run`.", "kind:run")
-    return queries.trace_ids(store, selection.filter or "")
+    return [*queries.trace_ids(store, selection.filter)]
 
 
 def _place(store: Store, said: Opinion) -> tuple[bytes, bytes]:

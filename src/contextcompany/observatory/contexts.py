@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bar",
+    "Change",
     "Changes",
     "Columns",
+    "Comparison",
     "Completion",
     "Deleted",
     "Failure",
@@ -27,6 +29,7 @@ __all__ = [
     "Kept",
     "Key",
     "Opinion",
+    "Pair",
     "Problem",
     "Refused",
     "Run",
@@ -43,6 +46,7 @@ __all__ = [
     "Stats",
     "ToolCall",
     "ToolCallPage",
+    "Total",
     "Turn",
     "Value",
     "Whole",
@@ -500,3 +504,59 @@ class Hits(NamedTuple):
 
     hits: list[Hit]
     search: Search
+
+
+class Change(NamedTuple):
+    """Something that is different in two runs, or in two spans that belong together."""
+
+    what: str
+    """prompt, response, system, args, result, tool_definitions, parameters; name, model, status, error, finish_reason;
+    input_tokens, cached_tokens, output_tokens, cost, duration_ns. A prompt is what is new in it, without the history
+    that the step before had too."""
+    before: Any
+    """What it was: a value, or how a text begins."""
+    after: Any
+    diff: list[str]
+    """Of a text, the lines of a unified diff; empty for anything else."""
+    is_cut: bool
+    """Whether there is more to the diff."""
+
+
+class Pair(NamedTuple):
+    """Two spans that belong together, or one that only one of the runs has."""
+
+    kind: str
+    name: str
+    before: SpanLine | None
+    """None: it came."""
+    after: SpanLine | None
+    """None: it went."""
+    changes: list[Change]
+    """Empty when both say the same. Durations that differ by less than a tenth are the same."""
+
+
+class Total(NamedTuple):
+    """A number of two runs."""
+
+    what: str
+    """duration_ns, cost, steps and so on: a field of `Run`."""
+    before: float | None
+    after: float | None
+    delta: float | None
+    """How much more it is; None when one of them is not known."""
+    share: float | None
+    """Likewise as a share of what it was; None also when that was nothing."""
+
+
+class Comparison(NamedTuple):
+    """Two runs side by side."""
+
+    before: Run
+    after: Run
+    prompt: Change | None
+    """Of what the run was asked, if that is different."""
+    response: Change | None
+    """Of what it answered in the end."""
+    totals: list[Total]
+    pairs: list[Pair]
+    """All spans of both in order."""

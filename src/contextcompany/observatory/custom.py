@@ -35,7 +35,17 @@ from contextcompany.observatory.otlp import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["MAX_FEEDBACK", "SCOPE", "SCORES", "decode", "decode_feedback", "evaluation", "identity"]
+__all__ = [
+    "MAX_FEEDBACK",
+    "SCOPE",
+    "SCORES",
+    "decode",
+    "decode_feedback",
+    "decode_feedback_object",
+    "decode_object",
+    "evaluation",
+    "identity",
+]
 
 MAX_FEEDBACK: Final = 2000
 """Characters of a feedback's text: the limit of the original API."""
@@ -57,7 +67,15 @@ def decode(body: bytes) -> Batch:
     Raises:
         DecodeError: it is no such request.
     """
-    payload = otlp_json.parse(body)
+    return decode_object(otlp_json.parse(body))
+
+
+def decode_object(payload: dict[str, Any]) -> Batch:
+    """The same of a request that was parsed.
+
+    Raises:
+        DecodeError: see `decode`.
+    """
     is_batch = payload.get("type") == "batch"
     items = payload.get("items") if is_batch else [payload]
     if not isinstance(items, list):
@@ -80,7 +98,15 @@ def decode_feedback(body: bytes, now_ns: int) -> Batch:
     Raises:
         DecodeError: it is no such request.
     """
-    payload = otlp_json.parse(body)
+    return decode_feedback_object(otlp_json.parse(body), now_ns)
+
+
+def decode_feedback_object(payload: dict[str, Any], now_ns: int) -> Batch:
+    """The same of a request that was parsed.
+
+    Raises:
+        DecodeError: see `decode_feedback`.
+    """
     try:
         return Batch([], [_feedback(payload, now_ns)], [])
     except ValueError as error:

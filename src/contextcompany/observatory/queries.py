@@ -8,10 +8,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from contextcompany.observatory import cursors, envelopes, filters, otlp
+from contextcompany.observatory import cursors, filters, originals
 from contextcompany.observatory.contexts import (
     Failure,
     Feedback,
@@ -28,13 +26,17 @@ from contextcompany.observatory.contexts import (
 )
 from contextcompany.observatory.filters import LOST_AFTER_S, MAX_HITS, FilterError
 from contextcompany.observatory.fold import spoken
-from contextcompany.observatory.preparing import inflated, text_of
+from contextcompany.observatory.preparing import text_of
 from contextcompany.observatory.rows import RunRow, SpanRow, node_of
-from contextcompany.observatory.texts import joined, words
+from contextcompany.observatory.texts import words
 from contextcompany.observatory.tree import tree
 
 if TYPE_CHECKING:
-    from contextcompany.observatory.otlp import Log, Span
+    from collections.abc import Iterable, Iterator
+
+    from contextcompany.observatory.filters import Condition
+    from contextcompany.observatory.fold import Fact
+    from contextcompany.observatory.otlp import Log
     from contextcompany.observatory.store import Reader, Store
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "MAX_PAGE",
     "SORTS",
     "FilterError",
+    "facts",
     "failures",
     "feedback",
     "lines",
@@ -130,6 +133,33 @@ def runs(
     return RunPage(listed, cursor, found, change)
 
 
+def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = None) -> Iterator[str]:
+    """The traces of all runs that a filter lets through, in the order in which they arrived, read as they are taken.
+
+    Without a filter, of everything, traces without GenAI included.
+
+    Raises:
+        FilterError: the filter is wrong.
+    """
+    if filter_ is None:
+        return _trace_ids(store, [])
+    parsed = filters.parse(filter_, time.time_ns() if now_ns is None else now_ns)
+    return _trace_ids(store, parsed.conditions)
+
+
+def _trace_ids(store: Store, conditions: list[Condition]) -> Iterator[str]:
+    where = " AND ".join([*(f"({each.text})" for each in conditions), "run.id > ?"]) + " ORDER BY run.id"
+    values = [value for each in conditions for value in each.values]
+    last = 0
+    while True:
+        with store.read() as reader:
+            rows = [RunRow(*row) for row in reader.rows("runs", *values, last, MAX_PAGE, where=where)]
+        yield from (row.trace_id for row in rows)
+        if len(rows) < MAX_PAGE:
+            return
+        last = rows[-1].id
+
+
 def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> Whole | None:
     """A run by its id or its trace's, with its spans but not what was said; None when there is none."""
     with store.read() as reader:
@@ -154,17 +184,6 @@ def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
     with store.read() as reader:
         row = reader.row("run_by_id", run_id)
     return None if row is None else (RunRow(*row).trace_id, RunRow(*row).top)
-
-
-def trace_ids(store: Store, filter_: str) -> list[str]:
-    """The traces of all runs that a filter lets through.
-
-    Raises:
-        FilterError: the filter is wrong.
-    """
-    parsed = filters.parse(filter_, time.time_ns())
-    with store.read() as reader:
-        return [trace_id for (trace_id,) in reader.rows("trace_ids", *parsed.values, where=parsed.where)]
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
@@ -292,28 +311,28 @@ def span(store: Store, trace_id: str, span_id: str) -> SpanDetail | None:
         row = reader.row("wire", trace_id, span_id)
         if row is None:
             return None
-        made = _original(reader, *row[1:])
+        made = originals.read_span(originals.span_of_row(reader, *row[1:]))
         spans = [SpanRow(*each) for each in reader.rows("some_spans_of_run", row[1], orjson.dumps([span_id]).decode())]
-        logs = [_log(reader, *log) for of, *log in reader.rows("logs_of_trace", trace_id) if of == span_id]
-    fact = store.reading.fold(made)
+        rows = [each for each in reader.rows("logs_of_trace", trace_id) if each[0] == span_id]
+        logs = [originals.read_log(originals.log_of_row(reader, *each[1:])) for each in rows]
+    return SpanDetail(_heard(store.reading.fold(made), logs), made, logs, spans[0].not_counted)
+
+
+def facts(store: Store, trace_id: str, span_ids: Iterable[str]) -> Iterator[tuple[str, Fact]]:
+    """What these spans of a run say, by their ids and in this order, read as they are taken."""
+    logs: dict[str, list[Log]] = defaultdict(list)
+    for log in map(originals.read_log, originals.logs_of_run(store, trace_id)):
+        logs[log.span_id].append(log)
+    for made in map(originals.read_span, originals.spans_of_run(store, trace_id, span_ids)):
+        yield made.span_id, _heard(store.reading.fold(made), logs.get(made.span_id, []))
+
+
+def _heard(fact: Fact, logs: list[Log]) -> Fact:
+    """What a span says, or its log records when it has no messages itself."""
+    if fact.input is not None or fact.output is not None or not logs:
+        return fact
     asked, answered = spoken(logs)
-    if fact.input is None and fact.output is None:
-        fact = fact._replace(input=asked, output=answered)
-    return SpanDetail(fact, made, logs, spans[0].not_counted)
-
-
-def _original(reader: Reader, run_id: int, cuts: str, left: bytes, content: str) -> Span:
-    texts = [(at, reader.rows("text", run_id, last)) for at, last in orjson.loads(cuts)]
-    pieces = [(at, b"".join([text_of(data) for (data,) in rows])) for at, rows in texts]
-    raw = joined(inflated(left, reader.dictionary), pieces)
-    resource, scope = envelopes.decode(content)
-    return otlp.span_of(Message.FromString(raw), raw, scope, resource)
-
-
-def _log(reader: Reader, raw: bytes, content: str) -> Log:
-    whole = inflated(raw, reader.dictionary)
-    resource, scope = envelopes.decode(content)
-    return otlp.log_of(LogRecord.FromString(whole), whole, scope, resource)
+    return fact._replace(input=asked, output=answered)
 
 
 def tool_calls(
@@ -342,7 +361,9 @@ def tool_calls(
         made = [ToolCall(*row) for row in rows]
         if not with_content:
             return made
-        facts = [store.reading.fold(_original(reader, *reader.row("wire", c.trace_id, c.span_id)[1:])) for c in made]
+        wires = [reader.row("wire", each.trace_id, each.span_id)[1:] for each in made]
+        spans = [originals.read_span(originals.span_of_row(reader, *wire)) for wire in wires]
+        facts = [*map(store.reading.fold, spans)]
     return [call._replace(args=fact.args, result=fact.result) for call, fact in zip(made, facts, strict=True)]
 
 
