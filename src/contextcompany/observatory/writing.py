@@ -494,7 +494,8 @@ class _Group:
             if before is not None and before.is_settled:
                 self._rollups.add(before, -1)
             self._rollups.add(changed)
-            self._spans.append(changed._replace(seen_ns=self._writer.now_ns))
+            # That it is in the rollups now is no news to who watches.
+            self._spans.append(changed if row == before else changed._replace(seen_ns=self._writer.now_ns))
         self._runs.append(settled(run, trace_id, rows, about, top))
         self._name(run, new.values(), about)
 
