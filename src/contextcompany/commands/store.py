@@ -33,7 +33,9 @@ def opened(options: argparse.Namespace, *, can_write: bool = False) -> Iterator[
     try:
         with Store.open(path, can_write=can_write) as store:
             yield store
-    except (StoreError, FilterError) as error:
+    except FilterError as error:
+        raise CommandError(str(error), code=2) from error
+    except StoreError as error:
         raise CommandError(str(error)) from error
     except sqlite3.Error as error:
         raise CommandError(f"{path} cannot be read: {error}.") from error

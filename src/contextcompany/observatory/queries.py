@@ -46,6 +46,7 @@ __all__ = [
     "lost",
     "run",
     "runs",
+    "runs_like",
     "search",
     "sessions",
     "span",
@@ -69,6 +70,8 @@ SORTS: Final = {
 """By what runs can be sorted, largest first."""
 
 _END: Final = 2**63 - 1
+_LAST: Final = "\U0010ffff"
+"""Behind any other character."""
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -135,6 +138,18 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         scores = _scores(reader, [found.trace_id])
     now = time.time_ns() if now_ns is None else now_ns
     return Whole(_scored(_run(found, now, lost_after_s), scores), _lines(spans), said)
+
+
+def runs_like(
+    store: Store, beginning: str, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S
+) -> list[Run]:
+    """Runs whose id, or whose trace's, begins like this, newest first."""
+    now = time.time_ns() if now_ns is None else now_ns
+    trace = beginning.replace("-", "").lower()
+    values = (trace, trace + _LAST, beginning, beginning + _LAST, max(1, min(limit, MAX_PAGE)))
+    with store.read() as reader:
+        rows = [RunRow(*row) for row in reader.rows("runs_like", *values)]
+    return [_run(row, now, lost_after_s) for row in rows]
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
