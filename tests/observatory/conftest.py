@@ -1,4 +1,4 @@
-"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory."""
+"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory, or in a store."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from contextcompany.observatory import server
 from contextcompany.observatory.app import create_app
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import Batch, Log, Span
+from contextcompany.observatory.sink import Sink
 from contextcompany.observatory.store import Store
 
 
@@ -45,8 +46,8 @@ class Memory:
 class Observatory:
     """Runs in a thread until `close()`, as `serve` runs it in a process."""
 
-    def __init__(self, *, token: str | None = None, intake: Intake | None = None) -> None:
-        self.sink = Memory()
+    def __init__(self, *, token: str | None = None, intake: Intake | None = None, sink: Sink | None = None) -> None:
+        self.sink = sink or Memory()
         self.intake = intake or Intake()
         listening = server.listen("127.0.0.1", 0, None)
         self.port = listening.getsockname()[1]
@@ -58,7 +59,8 @@ class Observatory:
 
     def close(self) -> None:
         """Stop; connections that are open are ended."""
-        self.sink.is_stuck = False
+        if isinstance(self.sink, Memory):
+            self.sink.is_stuck = False
         self._server.should_exit = True
         self._thread.join()
 
