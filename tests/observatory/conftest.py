@@ -1,4 +1,4 @@
-"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory, or in a store."""
+"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory or in that store."""
 
 import asyncio
 from collections.abc import Iterator
@@ -6,13 +6,12 @@ from pathlib import Path
 from threading import Condition, Thread
 
 import pytest
-import uvicorn
 
 from contextcompany.observatory import server
 from contextcompany.observatory.app import create_app
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import Batch, Log, Span
-from contextcompany.observatory.sink import Sink
+from contextcompany.observatory.sink import StoreSink
 from contextcompany.observatory.store import Store
 
 
@@ -46,14 +45,14 @@ class Memory:
 class Observatory:
     """Runs in a thread until `close()`, as `serve` runs it in a process."""
 
-    def __init__(self, *, token: str | None = None, intake: Intake | None = None, sink: Sink | None = None) -> None:
-        self.sink = sink or Memory()
+    def __init__(self, *, token: str | None = None, intake: Intake | None = None, store: Store | None = None) -> None:
+        self.sink = Memory() if store is None else StoreSink(store)
         self.intake = intake or Intake()
         listening = server.listen("127.0.0.1", 0, None)
         self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        app = create_app(self.sink, host="127.0.0.1", token=token, intake=self.intake)
-        self._server = uvicorn.Server(server.config(app))
+        app = create_app(self.sink, store=store, host="127.0.0.1", token=token, intake=self.intake)
+        self._server = server.Server(app)
         self._thread = Thread(target=self._server.run, args=([listening],))
         self._thread.start()
 
@@ -77,6 +76,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def observatory() -> Iterator[Observatory]:
     """One of the test's own."""
     started = Observatory()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def served(store: Store) -> Iterator[Observatory]:
+    """One that keeps what it receives in `store`, and answers from it."""
+    started = Observatory(store=store)
     yield started
     started.close()
 

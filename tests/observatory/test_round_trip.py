@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 import contextcompany as tcc
 from contextcompany.observatory import queries
 from contextcompany.observatory.fold import Fact, Tokens
-from contextcompany.observatory.sink import StoreSink
 from wire import assistant, deliver, trace_id, user
 
 
 @pytest.fixture
 def kept(store, observatories):
     """The store of an Observatory that the SDK sends to."""
-    tcc.configure(url=observatories(sink=StoreSink(store)).url)
+    tcc.configure(url=observatories(store=store).url)
     return store
 
 
