@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from base64 import b64encode
-from typing import Any
 
 __all__ = ["CommandError", "agreed", "fail", "nothing", "say"]
 
@@ -22,7 +20,7 @@ class CommandError(Exception):
 def say(what: object, *, indent: int | None = 2) -> None:
     """Print text, or anything else as JSON."""
     # In ASCII: of the rest, a terminal would obey some, and cp1252 lacks most.
-    print(what if isinstance(what, str) else json.dumps(_plain(what), indent=indent))  # noqa: T201 - a command prints
+    print(what if isinstance(what, str) else json.dumps(what, indent=indent))  # noqa: T201 - a command prints
 
 
 def agreed(question: str) -> bool:
@@ -52,14 +50,3 @@ def nothing(text: str) -> int:
     """Say that there is nothing to show; returns the exit code."""
     print(text, file=sys.stderr)  # noqa: T201 - likewise
     return 1
-
-
-def _plain(value: Any) -> Any:
-    """A value of the Observatory for JSON: what has fields becomes an object of them, without received bytes."""
-    if hasattr(value, "_fields"):
-        value = {name: each for name, each in zip(value._fields, value, strict=True) if name != "raw"}
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
-    return b64encode(value).decode() if isinstance(value, bytes) else value

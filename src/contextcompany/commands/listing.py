@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from contextcompany import _trees, _words
 from contextcompany._tables import Column
 from contextcompany._terminal import Text, terminal_of
-from contextcompany.commands import cells, nothing, say
+from contextcompany.commands import cells, nothing
 from contextcompany.commands.cells import say_table
-from contextcompany.commands.store import opened
+from contextcompany.commands.store import opened, say_context
 from contextcompany.observatory import queries
 from contextcompany.semconv import ErrorTypeValues
 
@@ -33,7 +33,7 @@ def stats(options: argparse.Namespace) -> int:
             store, by=options.by, since_ns=since, until_ns=now, hours=1 if options.hours else _ALL_HOURS
         )
     if options.json:
-        say(found)
+        say_context(found)
         return 0 if found else 1
     if not found:
         return nothing("Nothing was counted in that time.")
@@ -84,7 +84,7 @@ def failures(options: argparse.Namespace) -> int:
     with opened(options) as store:
         found = queries.failures(store, since_ns=since, limit=options.limit)
     if options.json:
-        say(found)
+        say_context(found)
         return 0 if found else 1
     if not found:
         return nothing("Nothing failed.")
@@ -124,7 +124,7 @@ def feedback(options: argparse.Namespace) -> int:
     with opened(options) as store:
         found = queries.feedback(store, limit=options.limit)
     if options.json:
-        say(found)
+        say_context(found)
         return 0 if found else 1
     if not found:
         return nothing("There is no feedback yet.")
@@ -156,7 +156,7 @@ def tools(options: argparse.Namespace) -> int:
     with opened(options) as store:
         found = queries.tool_calls(store, options.tool, limit=options.limit, with_content=True)
     if options.json:
-        say(found)
+        say_context(found)
         return 0 if found else 1
     if not found:
         return nothing(f"Nobody called `{options.tool}`." if options.tool else "There are no tool calls yet.")

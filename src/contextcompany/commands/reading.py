@@ -12,7 +12,7 @@ from contextcompany._tables import Column
 from contextcompany._terminal import Text, terminal_of
 from contextcompany.commands import cells, nothing, say
 from contextcompany.commands.cells import say_table
-from contextcompany.commands.store import opened
+from contextcompany.commands.store import opened, say_context
 from contextcompany.observatory import queries
 from contextcompany.observatory.filters import MAX_HITS
 
@@ -33,7 +33,7 @@ def runs(options: argparse.Namespace) -> int:
     with opened(options) as store:
         page = _runs(store, filter_, options.sort, options.limit)
     if options.json:
-        say(page)
+        say_context(page)
         return 0 if page.runs else 1
     if not page.runs:
         _say_search(page.search)
@@ -86,7 +86,7 @@ def search(options: argparse.Namespace) -> int:
     with opened(options) as store:
         hits, how_far = queries.search(store, text, limit=options.limit)
     if options.json:
-        say({"hits": hits, "search": how_far})
+        say_context({"hits": hits, "search": how_far})
     elif hits:
         terminal, now = terminal_of(sys.stdout), time.time_ns()
         say_table(
@@ -115,7 +115,7 @@ def sessions(options: argparse.Namespace) -> int:
             return _session(options, page)
         found = queries.sessions(store, limit=options.limit)
     if options.json:
-        say(found)
+        say_context(found)
         return 0 if found else 1
     if not found:
         return nothing("There are no sessions yet.")
@@ -127,7 +127,7 @@ def sessions(options: argparse.Namespace) -> int:
 def _session(options: argparse.Namespace, page: RunPage) -> int:
     in_order = page.runs[::-1]
     if options.json:
-        say(page._replace(runs=in_order))
+        say_context(page._replace(runs=in_order))
         return 0 if in_order else 1
     if not in_order:
         return nothing(f"There is no session `{options.session}`.")

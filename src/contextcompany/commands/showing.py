@@ -11,7 +11,7 @@ from contextcompany._terminal import Text, terminal_of
 from contextcompany._trees import Row
 from contextcompany.commands import CommandError, cells, say
 from contextcompany.commands.spans import span_text
-from contextcompany.commands.store import opened
+from contextcompany.commands.store import opened, say_context
 from contextcompany.commands.talk import talk_text
 from contextcompany.observatory import queries
 from contextcompany.observatory.turns import turns
@@ -39,16 +39,18 @@ def show(options: argparse.Namespace) -> int:
     """A run, by its id or how that begins."""
     with opened(options) as store:
         whole = _found(store, options.run)
+        shown: object
         if options.span is not None:
             detail = _span(store, whole, options.span)
-            say(detail if options.json else span_text(detail, terminal_of(sys.stdout)))
+            shown = detail if options.json else span_text(detail, terminal_of(sys.stdout))
         elif options.conversation:
             said = turns(store, whole)
             if not said:
                 raise CommandError("Nothing that was said in this run is here.")
-            say(said if options.json else talk_text(said, terminal_of(sys.stdout)))
+            shown = said if options.json else talk_text(said, terminal_of(sys.stdout))
         else:
-            say(whole if options.json else _tree(store, whole, terminal_of(sys.stdout)))
+            shown = whole if options.json else _tree(store, whole, terminal_of(sys.stdout))
+    (say_context if options.json else say)(shown)
     return 0
 
 
