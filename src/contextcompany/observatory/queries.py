@@ -12,11 +12,14 @@ import orjson
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from contextcompany.observatory import envelopes, filters, otlp
+from contextcompany._version import __version__
+from contextcompany.observatory import envelopes, filters, otlp, prices
 from contextcompany.observatory.contexts import (
+    About,
     Failure,
     Feedback,
     Hit,
+    Match,
     Run,
     RunPage,
     Search,
@@ -35,15 +38,20 @@ from contextcompany.observatory.texts import joined, words
 from contextcompany.observatory.tree import tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from contextcompany.observatory.filters import Condition
     from contextcompany.observatory.otlp import Log, Span
     from contextcompany.observatory.store import Reader, Store
 
 __all__ = [
     "SORTS",
     "FilterError",
+    "about",
     "failures",
     "feedback",
     "lost",
+    "matching",
     "run",
     "runs",
     "search",
@@ -51,6 +59,7 @@ __all__ = [
     "span",
     "stats",
     "tool_calls",
+    "trace_of",
     "trailing",
 ]
 
@@ -115,6 +124,32 @@ def runs(
     return RunPage([_run(row, now, lost_after_s) for row in rows[:limit]], cursor, found)
 
 
+def matching(
+    store: Store, filter_: str = "", *, also: Condition | None = None, now_ns: int | None = None
+) -> Iterator[Match]:
+    """All runs that a filter lets through, in the order of their arrival; what comes meanwhile may be among them.
+
+    Raises:
+        FilterError: the filter is wrong.
+    """
+    now = time.time_ns() if now_ns is None else now_ns
+    conditions = [*filters.parse(filter_, now).conditions, *([also] if also else [])]
+    where = ") AND (".join(each.text for each in conditions)
+    values = [value for each in conditions for value in each.values]
+    return _matching(store, f"({where})", values)
+
+
+def _matching(store: Store, where: str, values: list[Any]) -> Iterator[Match]:
+    after = 0
+    while True:
+        with store.read() as reader:
+            page = [Match(*row) for row in reader.rows("matching", after, *values, MAX_PAGE, where=where)]
+        yield from page
+        if len(page) < MAX_PAGE:
+            return
+        after = page[-1].id
+
+
 def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> Whole | None:
     """A run by its id or its trace's, with its spans but not what was said; None when there is none."""
     with store.read() as reader:
@@ -126,6 +161,13 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
     now = time.time_ns() if now_ns is None else now_ns
     return Whole(_run(found, now, lost_after_s), _lines(spans), said)
+
+
+def trace_of(store: Store, run_id: str) -> str | None:
+    """The trace of a run by its id or its trace's; None when there is none."""
+    with store.read() as reader:
+        row = reader.row("run_by_id", run_id)
+    return None if row is None else RunRow(*row).trace_id
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
@@ -367,3 +409,37 @@ def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:
         if left <= 0 < count:
             return int(1000 * 2 ** ((bucket + 0.5) / 4))
     return None
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def about(store: Store) -> About:
+    """The file, and what is in it."""
+    with store.read() as reader:
+        size, used = reader.row("pages")
+        runs, spans, texts, oldest, newest, schema_version = reader.row("about")
+        meta = dict(reader.rows("meta"))
+        behind = _searched(reader, [], time.time_ns())
+    log = store.path.with_name(f"{store.path.name}-wal")
+    return About(
+        path=str(store.path),
+        bytes=size,
+        free_bytes=size - used,
+        log_bytes=log.stat().st_size if log.exists() else 0,
+        runs=runs,
+        spans=spans,
+        texts=texts,
+        oldest_ns=oldest,
+        newest_ns=newest,
+        max_age_s=meta["max_age_s"] or None,
+        max_bytes=meta["max_bytes"] or None,
+        pruned_runs=meta["pruned_runs"],
+        pruned_before_ns=meta["pruned_before"] or None,
+        refused_snapshots=meta["refused_snapshots"],
+        trailing=behind.trailing,
+        trailing_s=behind.trailing_s,
+        price_table=prices.price_table(),
+        schema_version=schema_version,
+        version=__version__,
+    )
