@@ -1,4 +1,4 @@
-"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory."""
+"""A store of the test's own, and an Observatory on loopback that keeps what it receives in memory or in that store."""
 
 import asyncio
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from contextcompany.observatory import server
 from contextcompany.observatory.app import create_app
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import Batch, Log, Span
+from contextcompany.observatory.sink import StoreSink
 from contextcompany.observatory.store import Store
 
 
@@ -45,20 +46,21 @@ class Memory:
 class Observatory:
     """Runs in a thread until `close()`, as `serve` runs it in a process."""
 
-    def __init__(self, *, token: str | None = None, intake: Intake | None = None) -> None:
-        self.sink = Memory()
+    def __init__(self, *, token: str | None = None, intake: Intake | None = None, store: Store | None = None) -> None:
+        self.sink = Memory() if store is None else StoreSink(store)
         self.intake = intake or Intake()
         listening = server.listen("127.0.0.1", 0, None)
         self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        app = create_app(self.sink, host="127.0.0.1", token=token, intake=self.intake)
+        app = create_app(self.sink, store=store, host="127.0.0.1", token=token, intake=self.intake)
         self._server = uvicorn.Server(server.config(app))
         self._thread = Thread(target=self._server.run, args=([listening],))
         self._thread.start()
 
     def close(self) -> None:
         """Stop; connections that are open are ended."""
-        self.sink.is_stuck = False
+        if isinstance(self.sink, Memory):
+            self.sink.is_stuck = False
         self._server.should_exit = True
         self._thread.join()
 
@@ -75,6 +77,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def observatory() -> Iterator[Observatory]:
     """One of the test's own."""
     started = Observatory()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def served(store: Store) -> Iterator[Observatory]:
+    """One that keeps what it receives in `store`, and answers from it."""
+    started = Observatory(store=store)
     yield started
     started.close()
 

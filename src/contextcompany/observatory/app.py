@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -13,31 +14,44 @@ from contextcompany.observatory import otlp
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import JSON
+from contextcompany.observatory.pages import Pages
 from contextcompany.observatory.receiving import GRPC_CODES, Receiver
+from contextcompany.observatory.refusals import Refusals
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from contextcompany.observatory.sink import Sink
+    from contextcompany.observatory.store import Store
 
 __all__ = ["create_app"]
 
 
 def create_app(
-    sink: Sink, *, host: str = "127.0.0.1", token: str | None = None, intake: Intake | None = None
+    sink: Sink,
+    *,
+    store: Store | None = None,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+    intake: Intake | None = None,
 ) -> Starlette:
     """The ASGI application.
 
     Args:
         sink: Where what is received goes.
+        store: Where questions are answered from; None answers none.
         host: The address that it will listen on: if loopback, `Host` must be a name of this machine.
         token: What requests must carry; None: nothing.
         intake: What may be in memory at once.
     """
+    refusals = Refusals()
+    routes = [*Receiver(sink, intake or Intake(), refusals).routes(), Route("/healthz", _healthz, methods=["GET"])]
+    if store is not None:
+        routes += Pages(store, refusals).routes()
     app = Starlette(
-        routes=[*Receiver(sink, intake or Intake()).routes(), Route("/healthz", _healthz, methods=["GET"])],
+        routes=routes,
         middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers={404: _nothing_here, 405: _nothing_here},
+        exception_handlers=dict.fromkeys((404, 405), partial(_nothing_here, refusals)),
     )
     app.router.redirect_slashes = False  # exporters follow no redirects
     return app
@@ -47,8 +61,9 @@ async def _healthz(_: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON)
 
 
-async def _nothing_here(request: Request, error: Exception) -> Response:
+async def _nothing_here(refusals: Refusals, request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
     said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
+    refusals.note(request.scope, status, said)
     return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)

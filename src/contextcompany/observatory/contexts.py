@@ -14,6 +14,7 @@ __all__ = [
     "Feedback",
     "Hit",
     "Match",
+    "Refused",
     "Repriced",
     "Run",
     "RunPage",
@@ -25,6 +26,17 @@ __all__ = [
     "ToolCall",
     "Whole",
 ]
+
+
+class Refused(NamedTuple):
+    """A request that brought something and was refused."""
+
+    time_ns: int
+    path: str
+    status: int
+    """Of HTTP."""
+    message: str
+    """Why, as it was answered."""
 
 
 class Search(NamedTuple):
@@ -78,6 +90,9 @@ class Run(NamedTuple):
     """The span it is shown as."""
     is_counting: bool
     """Whether spans have come since the counts here were made, which follows within a second or two."""
+    feedback: str | None = None
+    """The newest score that a person gave: thumbs_up, thumbs_down, or another word or number."""
+    feedback_count: int = 0
 
 
 class RunPage(NamedTuple):

@@ -17,7 +17,7 @@ from contextcompany.observatory import sql
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["KEYS", "LOST_AFTER_S", "MAX_HITS", "Condition", "Filter", "FilterError", "parse", "phrase"]
+__all__ = ["KEYS", "LOST_AFTER_S", "MAX_HITS", "Condition", "Filter", "FilterError", "parse", "phrase", "replaced"]
 
 LOST_AFTER_S: Final = 600.0
 """A run that is open and of which nothing came for so long is lost: its process may be dead."""
@@ -134,6 +134,12 @@ def parse(text: str, now_ns: int, lost_after_s: float = LOST_AFTER_S) -> Filter:
     if "kind" not in keys:
         conditions.append(Condition(sql.text("filters/kind"), ("run",)))
     return Filter(conditions, searches)
+
+
+def replaced(text: str, key: str, token: str | None) -> str:
+    """A filter that says `token`, or nothing, instead of what it says with `key`."""
+    parts = [match[0] for match in _TOKEN.finditer(text) if (match["key"] or "").lower() != key]
+    return " ".join([*parts, token] if token else parts)
 
 
 def phrase(text: str) -> str:

@@ -70,6 +70,8 @@ SORTS: Final = {
     "duration": "coalesce(run.duration_ns, -1)",
     "cost": "coalesce(run.cost, -1)",
     "tokens": "coalesce(run.input_tokens, 0) + coalesce(run.output_tokens, 0)",
+    "steps": "run.steps",
+    "tools": "run.tool_calls",
     "spans": "run.spans",
     "errors": "run.errors",
 }
@@ -88,6 +90,7 @@ def runs(
     sort: str = "start",
     after: str | None = None,
     limit: int = 50,
+    only: list[str] | None = None,
     now_ns: int | None = None,
     lost_after_s: float = LOST_AFTER_S,
 ) -> RunPage:
@@ -99,6 +102,7 @@ def runs(
         sort: One of `SORTS`.
         after: `next` of the page before.
         limit: Runs on the page, at most `MAX_PAGE`.
+        only: Trace ids of the runs that are looked at; None: all.
         now_ns: The time that `since:1h` counts from; the current one unless it is given.
         lost_after_s: When an open run is lost.
 
@@ -112,6 +116,9 @@ def runs(
     key = SORTS[sort]
     conditions = [each.text for each in parsed.conditions]
     values = [value for each in parsed.conditions for value in each.values]
+    if only is not None:
+        conditions.append("run.trace_id IN (SELECT value FROM json_each(?))")
+        values.append(orjson.dumps(only).decode())
     if after is not None:
         conditions.append(f"({key}, run.id) < (?, ?)")
         values += _read_cursor(after, sort)
@@ -120,8 +127,9 @@ def runs(
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
+        scores = _scores(reader, [row.trace_id for row in rows])
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage([_run(row, now, lost_after_s) for row in rows[:limit]], cursor, found)
+    return RunPage([_scored(_run(row, now, lost_after_s), scores) for row in rows[:limit]], cursor, found)
 
 
 def matching(
@@ -159,8 +167,9 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         found = RunRow(*row)
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
+        scores = _scores(reader, [found.trace_id])
     now = time.time_ns() if now_ns is None else now_ns
-    return Whole(_run(found, now, lost_after_s), _lines(spans), said)
+    return Whole(_scored(_run(found, now, lost_after_s), scores), _lines(spans), said)
 
 
 def trace_of(store: Store, run_id: str) -> str | None:
@@ -180,7 +189,19 @@ def _run(row: RunRow, now_ns: int, lost_after_s: float) -> Run:
     if row.is_open:
         state = "lost" if row.seen_ns < now_ns - lost_after_s * 1e9 else "running"
     known = row._asdict() | {"state": state, "is_counting": row.settled_spans < row.spans}
-    return Run(**{name: known[name] for name in Run._fields})
+    return Run(**{name: known[name] for name in Run._fields if name in known})
+
+
+def _scores(reader: Reader, trace_ids: list[str]) -> dict[str, tuple[str | None, int]]:
+    return {
+        trace_id: (label or (None if value is None else f"{value:g}"), count)
+        for trace_id, label, value, count, _ in reader.rows("scores_of_traces", orjson.dumps(trace_ids).decode())
+    }
+
+
+def _scored(run: Run, scores: dict[str, tuple[str | None, int]]) -> Run:
+    score, count = scores.get(run.trace_id, (None, 0))
+    return run._replace(feedback=score, feedback_count=count)
 
 
 def _lines(rows: list[SpanRow]) -> list[SpanLine]:
@@ -228,6 +249,8 @@ def _cursor(sort: str, row: RunRow) -> str:
         "duration": -1 if row.duration_ns is None else row.duration_ns,
         "cost": -1 if row.cost is None else row.cost,
         "tokens": (row.input_tokens or 0) + (row.output_tokens or 0),
+        "steps": row.steps,
+        "tools": row.tool_calls,
         "spans": row.spans,
         "errors": row.errors,
     }

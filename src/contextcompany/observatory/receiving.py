@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.intake import Intake
     from contextcompany.observatory.otlp import Signal
+    from contextcompany.observatory.refusals import Refusals
     from contextcompany.observatory.sink import Sink
 
 __all__ = ["GRPC_CODES", "OPEN_SPANS", "Receiver"]
@@ -45,9 +46,10 @@ _LOGGER: Final = logging.getLogger("contextcompany.observatory")
 class Receiver:
     """The endpoints that take something in."""
 
-    def __init__(self, sink: Sink, intake: Intake) -> None:
+    def __init__(self, sink: Sink, intake: Intake, refusals: Refusals) -> None:
         self._sink = sink
         self._intake = intake
+        self._refusals = refusals
         self._one_at_a_time = anyio.CapacityLimiter(1)
         self._say_again_at = 0.0
 
@@ -67,7 +69,7 @@ class Receiver:
             _check(kind, otlp.CONTENT_TYPES)
             batch = await self._keep(request, partial(otlp.decode, signal, content_type=kind))
         except Refusal as refusal:
-            return _refused(refusal, kind)
+            return self._refused(request, refusal, kind)
         return Response(otlp.accepted(signal, batch.refused, kind), 200, OPEN_SPANS, kind)
 
     async def custom(self, request: Request) -> Response:
@@ -84,12 +86,19 @@ class Receiver:
             _check(_content_type(request), (JSON,))
             batch = await self._keep(request, decode)
         except Refusal as refusal:
-            return _refused(refusal, JSON)
+            return self._refused(request, refusal, JSON)
         accepted = len(batch.spans) + len(batch.logs)
         if batch.refused and not accepted:  # these clients look at nothing but the status
-            return _refused(Refusal(400, f"Nothing was accepted: {otlp.reasons(batch.refused)}."), JSON)
+            nothing = Refusal(400, f"Nothing was accepted: {otlp.reasons(batch.refused)}.")
+            return self._refused(request, nothing, JSON)
         answer = {"accepted": accepted, **({"refused": batch.refused} if batch.refused else {})}
         return Response(orjson.dumps(answer), 200, OPEN_SPANS, JSON)
+
+    def _refused(self, request: Request, refusal: Refusal, content_type: str) -> Response:
+        self._refusals.note(request.scope, refusal.status, refusal.message)
+        kind = content_type if content_type == PROTOBUF else JSON
+        body = otlp.failed(GRPC_CODES[refusal.status], refusal.message, kind)
+        return Response(body, refusal.status, {**OPEN_SPANS, **refusal.headers}, kind)
 
     async def _keep(self, request: Request, decode: Callable[[bytes], Batch]) -> Batch:
         """What the request holds, when it is kept."""
@@ -119,12 +128,6 @@ def _decoded(decode: Callable[[bytes], Batch], body: bytes) -> Batch | str:
         return decode(body)
     except DecodeError as error:
         return str(error)
-
-
-def _refused(refusal: Refusal, content_type: str) -> Response:
-    kind = content_type if content_type == PROTOBUF else JSON
-    body = otlp.failed(GRPC_CODES[refusal.status], refusal.message, kind)
-    return Response(body, refusal.status, {**OPEN_SPANS, **refusal.headers}, kind)
 
 
 def _check(kind: str, taken: tuple[str, ...]) -> None:

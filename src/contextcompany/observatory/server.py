@@ -56,7 +56,7 @@ def serve(
         OSError: the address cannot be listened on.
     """
     with listen(host, port, token) as listening:
-        app = create_app(StoreSink(store), host=host, token=token)
+        app = create_app(StoreSink(store), store=store, host=host, token=token)
         _Server(config(app), partial(ready, _url(listening)) if ready else None).run([listening])
 
 

@@ -1,0 +1,87 @@
+"""The pages: a request → what queries answer → a template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from contextcompany.observatory import listing, queries
+from contextcompany.observatory.assets import Assets
+from contextcompany.observatory.queries import FilterError
+from contextcompany.observatory.rendering import HEADERS, Renderer
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from contextcompany.observatory.refusals import Refusals
+    from contextcompany.observatory.store import Store
+
+__all__ = ["Pages"]
+
+_A_YEAR_S = 365 * 86_400
+
+
+class Pages:
+    """What people look at. Each page shows what `/api` and its path answer to programs."""
+
+    def __init__(self, store: Store, refusals: Refusals) -> None:
+        self._store = store
+        self._refusals = refusals
+        self._assets = Assets()
+        self._renderer = Renderer(self._assets)
+
+    def routes(self) -> list[Route]:
+        """Where the pages are."""
+        return [
+            Route("/", self.home, methods=["GET"]),
+            Route("/runs", self.runs, methods=["GET"]),
+            Route("/runs/rows", self.rows, methods=["GET"]),
+            *self._assets.routes(),
+        ]
+
+    async def home(self, _: Request) -> Response:
+        """Leads to the runs."""
+        return RedirectResponse("/runs", 303)
+
+    def runs(self, request: Request) -> Response:
+        """`GET /runs`: the list of runs. What was chosen before and the URL does not say is put there."""
+        params = request.query_params
+        wanted = listing.wanted(params, params.getlist("columns"))
+        if "keep" in params:
+            return _keeping(wanted)
+        before = listing.remembered(wanted, request.cookies.get(listing.COOKIE, ""), params)
+        if before is not None:
+            return RedirectResponse(before.url(after=wanted.after), 303)
+        view = {"columns": listing.COLUMNS, "tabs": listing.tabs(wanted), "refused": self._refusals.last}
+        return self._renderer.page(request, "runs.html", self._listed(wanted) | view)
+
+    def rows(self, request: Request) -> Response:
+        """`GET /runs/rows`: rows of the list, for the page when it is scrolled or things happen; of these runs only."""
+        params = request.query_params
+        wanted = listing.wanted(params, params.getlist("columns"))
+        only = params["runs"].split(",") if "runs" in params else None
+        try:
+            page = queries.runs(self._store, wanted.filter, sort=wanted.sort, after=wanted.after, only=only)
+        except FilterError as error:
+            return Response(str(error), 400, HEADERS, "text/plain")
+        return self._renderer.page(request, "runs_part.html", {"listing": wanted, "page": page})
+
+    def _listed(self, wanted: listing.Listing) -> dict[str, Any]:
+        page, error, corrected = None, None, None
+        try:
+            page = queries.runs(self._store, wanted.filter, sort=wanted.sort, after=wanted.after)
+        except FilterError as raised:
+            error = raised
+            if raised.suggestion is not None:
+                corrected = wanted.url(filter=wanted.filter.replace(raised.token, raised.suggestion, 1))
+        return {"listing": wanted, "page": page, "error": error, "corrected": corrected}
+
+
+def _keeping(wanted: listing.Listing) -> Response:
+    """To the list as it was chosen, which is remembered."""
+    response = RedirectResponse(wanted.url(), 303)
+    age = _A_YEAR_S if wanted.choice() else 0
+    response.set_cookie(listing.COOKIE, wanted.choice(), max_age=age, path="/runs", httponly=True, samesite="lax")
+    return response

@@ -1,0 +1,57 @@
+"""Pictures of every page, light and dark, on a small, a usual and a large screen.
+
+    python tests/browser/screenshots.py FOLDER [--url URL] [--only WORD]
+
+Without a URL, of an Observatory that is filled for it.
+"""
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from playwright.sync_api import Browser
+from running import chromium, fill, observatory
+
+PAGES = {
+    "runs": "/runs",
+    "runs-failures": "/runs?filter=status:error",
+    "runs-wrong": "/runs?filter=modle:gpt-4o",
+    "runs-none": "/runs?filter=agent:nobody",
+}
+WIDTHS = {360: 740, 1280: 800, 1920: 1080}
+
+
+def main() -> None:
+    """Take them."""
+    parser = argparse.ArgumentParser(description="Takes pictures of every page.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--url")
+    parser.add_argument("--only", default="", help="only pages with this in their names")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        url = options.url
+        if url is None:
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            url = stack.enter_context(observatory(path / "runs.db"))
+            fill(url, path / "outbox")
+        browser = stack.enter_context(chromium())
+        for name, place in PAGES.items():
+            if options.only in name:
+                take(browser, url + place, options.folder / name)
+
+
+def take(browser: Browser, url: str, name: Path) -> None:
+    """One page in all sizes and both schemes."""
+    for scheme in ("light", "dark"):
+        for width, height in WIDTHS.items():
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page.goto(url)
+            page.wait_for_load_state("load")
+            page.screenshot(path=f"{name}-{scheme}-{width}.png")
+            page.close()
+
+
+if __name__ == "__main__":
+    main()
