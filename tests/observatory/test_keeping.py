@@ -144,7 +144,7 @@ def test_an_empty_file_says_so(store):
     about = queries.about(store)
 
     assert (about.runs, about.spans, about.texts, about.oldest_ns, about.pruned_before_ns) == (0, 0, 0, None, None)
-    assert (about.price_table, about.schema_version, about.version) == (price_table(), 2, __version__)
+    assert (about.price_table, about.schema_version, about.version) == (price_table(), 3, __version__)
     assert about.path == str(store.path)
     assert about.bytes > 0
 
@@ -220,7 +220,7 @@ def test_nothing_is_deleted_when_one_name_is_wrong(path, capsys):
 
 def test_what_nothing_was_asked_of_does_nothing(path, capsys):
     """`delete` and `prune` say what they need."""
-    asked = "✗ Nothing says what is to be deleted: name runs, or give --filter.\n"
+    asked = "✗ Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run.\n"
     assert command(capsys, "delete", "--db", path) == (1, asked)
     asked = "✗ Nothing says what is to be kept: give --max-age, --max-size, or both.\n"
     assert command(capsys, "prune", "--db", path) == (1, asked)

@@ -24,8 +24,8 @@ _MODELS_NAMED = 5
 
 def delete(options: argparse.Namespace) -> int:
     """Delete runs that are named, or that a filter lets through, with all that was said in them."""
-    if not options.run and options.filter is None:
-        raise CommandError("Nothing says what is to be deleted: name runs, or give --filter.")
+    if not options.run and not (options.filter or "").strip():
+        raise CommandError("Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run.")
     with opened(options, can_write=True) as store:
         ids = [*_chosen(store, options)]
         question = f"Delete {_words.counted(len(ids), 'run')} in {store.path}?"
@@ -42,7 +42,7 @@ def delete(options: argparse.Namespace) -> int:
 
 def _chosen(store: Store, options: argparse.Namespace) -> Iterator[str]:
     if options.filter is not None:
-        yield from (each.trace_id for each in queries.matching(store, options.filter))
+        yield from queries.trace_ids(store, options.filter)
     for run_id in options.run:
         trace_id = queries.trace_of(store, run_id)
         if trace_id is None:

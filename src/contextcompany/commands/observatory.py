@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+_READ_LIMIT_S = 5.0
+"""How long a question may take: who asked has gone by then, and others wait."""
+
 
 def serve(options: argparse.Namespace) -> int:
     """Receive until it is interrupted."""
@@ -33,7 +36,8 @@ def serve(options: argparse.Namespace) -> int:
     try:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         path.touch(0o600)  # what people said is in it
-        with Store.open(path) as store, Keeper(store, Retention(options.max_age, options.max_size)):
+        retention = Retention(options.max_age, options.max_size)
+        with Store.open(path, read_limit_s=_READ_LIMIT_S) as store, Keeper(store, retention):
             observatory.serve(options.host, options.port, store=store, token=options.token, ready=ready)
     except (StoreError, ValueError) as error:
         return fail(str(error), as_json=options.json)

@@ -2,30 +2,104 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
 
 if TYPE_CHECKING:
-    from contextcompany.observatory.fold import Fact
+    from contextcompany.observatory.fold import Fact, Message
     from contextcompany.observatory.otlp import Log, Span
 
 __all__ = [
     "About",
+    "Bar",
+    "Change",
+    "Changes",
+    "Columns",
+    "Comparison",
+    "Completion",
+    "Deleted",
     "Failure",
+    "Failures",
     "Feedback",
+    "FeedbackPage",
+    "Histogram",
     "Hit",
-    "Match",
+    "Hits",
+    "Kept",
+    "Key",
+    "Opinion",
+    "Pair",
+    "Problem",
     "Refused",
     "Repriced",
     "Run",
+    "RunChanges",
     "RunPage",
     "Search",
+    "Selection",
     "Session",
+    "SessionDetail",
+    "SessionPage",
     "SpanDetail",
     "SpanLine",
     "Stat",
+    "Stats",
     "ToolCall",
+    "ToolCallPage",
+    "Total",
+    "Turn",
+    "Value",
     "Whole",
+    "as_json",
 ]
+
+_MAX_DEPTH: Final = 200
+"""orjson writes a little more, and raises beyond."""
+
+
+def as_json(value: Any) -> bytes:
+    """A context as JSON: an object of its fields.
+
+    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null.
+    """
+    try:
+        return orjson.dumps(value, default=_plain)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_flat(value, 0), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: each for name, each in zip(value._fields, value, strict=True) if name != "raw"}
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    raise TypeError(type(value))
+
+
+def _flat(value: Any, depth: int) -> Any:
+    """The value with a sentence in place of what is nested too deep to be written."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        value = _plain(value)
+    if not isinstance(value, (dict, list, tuple)):
+        return value
+    if depth >= _MAX_DEPTH:
+        return f"Nested deeper than {_MAX_DEPTH}: see the raw span."
+    if isinstance(value, dict):
+        return {key: _flat(each, depth + 1) for key, each in value.items()}
+    return [_flat(each, depth + 1) for each in value]
+
+
+class Problem(NamedTuple):
+    """Why a question is not answered."""
+
+    message: str
+    """A sentence for a person."""
+    token: str | None = None
+    """The part of the filter, or the value, that is wrong."""
+    suggestion: str | None = None
+    """What was perhaps meant."""
 
 
 class Refused(NamedTuple):
@@ -103,6 +177,23 @@ class RunPage(NamedTuple):
     """What to give as `after` for those that follow; None when these are the last."""
     search: Search | None
     """Of a filter with free text."""
+    change: int
+    """The newest change that is in it: `since` of the events that go on from here."""
+
+
+class Changes(NamedTuple):
+    """What has happened to runs."""
+
+    runs: list[Run]
+    """Those that are new or have changed, and that the filter lets through."""
+    gone: list[str]
+    """Trace ids of those that were deleted, or that the filter does not let through as they are now."""
+    change: int
+    """The newest change that is in it."""
+    is_all: bool
+    """Whether it is the newest that there is."""
+    is_behind: bool = False
+    """More has happened than is told one by one: read the list anew."""
 
 
 class SpanLine(NamedTuple):
@@ -155,6 +246,32 @@ class Whole(NamedTuple):
     run: Run
     spans: list[SpanLine]
     feedback: list[Feedback]
+    change: int
+    """The newest change that is in it: `since` of the events that go on from here."""
+
+
+class RunChanges(NamedTuple):
+    """What has happened in a run."""
+
+    run: Run
+    spans: list[SpanLine]
+    """Those that are new, have changed, or hang elsewhere."""
+    feedback: list[Feedback]
+    """All of it."""
+    change: int
+    """The newest change that is in it."""
+    is_all: bool
+    """Whether it is the newest that there is."""
+
+
+class Columns(NamedTuple):
+    """`Whole` with one list per field of its spans, which is a third of the bytes."""
+
+    run: Run
+    spans: dict[str, list[Any]]
+    """By the fields of `SpanLine`; all lists are of the same length."""
+    feedback: list[Feedback]
+    change: int
 
 
 class SpanDetail(NamedTuple):
@@ -182,6 +299,79 @@ class Session(NamedTuple):
     cost: float | None
 
 
+class SessionPage(NamedTuple):
+    """Some sessions, the one with the newest run first."""
+
+    sessions: list[Session]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
+class Turn(NamedTuple):
+    """A run in its session."""
+
+    run: Run
+    feedback: list[Feedback]
+    input: list[Message] | None = None
+    """All that was asked; read on demand."""
+    output: list[Message] | None = None
+    """All that was answered; read on demand."""
+
+
+class SessionDetail(NamedTuple):
+    """A session with its runs in the order in which they started."""
+
+    session: Session
+    turns: list[Turn]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
+class FeedbackPage(NamedTuple):
+    """Some feedback, newest first."""
+
+    feedback: list[Feedback]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
+class Opinion(NamedTuple):
+    """Feedback to be kept."""
+
+    run_id: str
+    """The run's id, or its trace's. It may arrive later."""
+    span_id: str | None = None
+    """The span it is about; None when it is about the run."""
+    label: str | None = None
+    """The score in a word: thumbs_up, thumbs_down, or another."""
+    value: float | None = None
+    """The score as a number; 1 and 0 for the thumbs unless it is given."""
+    text: str | None = None
+    """What the person writes."""
+
+
+class Kept(NamedTuple):
+    """Where feedback was put."""
+
+    trace_id: str
+    span_id: str
+
+
+class Selection(NamedTuple):
+    """Which runs are meant: either of these."""
+
+    ids: list[str] | None = None
+    """Runs by their ids, or their traces'."""
+    filter: str | None = None
+    """All that a filter lets through."""
+
+
+class Deleted(NamedTuple):
+    """What is gone."""
+
+    runs: int
+
+
 class ToolCall(NamedTuple):
     """A tool call of any run."""
 
@@ -201,6 +391,14 @@ class ToolCall(NamedTuple):
     result: Any = None
 
 
+class ToolCallPage(NamedTuple):
+    """Some tool calls, newest first."""
+
+    tool_calls: list[ToolCall]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
 class Failure(NamedTuple):
     """Errors that are alike."""
 
@@ -215,6 +413,12 @@ class Failure(NamedTuple):
     span_id: str
     """The newest of them."""
     trace_id: str
+
+
+class Failures(NamedTuple):
+    """What failed, the most frequent first."""
+
+    failures: list[Failure]
 
 
 class Stat(NamedTuple):
@@ -236,15 +440,6 @@ class Stat(NamedTuple):
     """Half of them took at most so long, give or take 10 %."""
     p95_ns: int | None
     p99_ns: int | None
-
-
-class Match(NamedTuple):
-    """A run that a filter lets through, for what is done with many."""
-
-    id: int
-    trace_id: str
-    start_ns: int
-    spans: int
 
 
 class Repriced(NamedTuple):
@@ -311,3 +506,118 @@ class Hit(NamedTuple):
     run: str
     start_ns: int
     excerpt: str
+
+
+class Stats(NamedTuple):
+    """Counts over time."""
+
+    by: str
+    """agent, model or tool; empty: all runs together."""
+    since_ns: int
+    until_ns: int
+    hours: int
+    """How many hours are counted together."""
+    stats: list[Stat]
+
+
+class Bar(NamedTuple):
+    """Runs that started from a moment on, until that of the next bar."""
+
+    start_ns: int
+    runs: int
+    errors: int
+    """How many of them have errors."""
+
+
+class Histogram(NamedTuple):
+    """When runs started."""
+
+    width_ns: int
+    """Of each bar."""
+    bars: list[Bar]
+    """Without gaps; empty when there are no runs."""
+
+
+class Key(NamedTuple):
+    """Something that a filter may ask for."""
+
+    name: str
+    about: str
+
+
+class Value(NamedTuple):
+    """Something that a key may be."""
+
+    value: str
+    runs: int | None
+    """In how many runs it occurs; None when they were not counted."""
+
+
+class Completion(NamedTuple):
+    """What may come next in a filter."""
+
+    keys: list[Key]
+    values: list[Value]
+
+
+class Hits(NamedTuple):
+    """The newest texts that were found."""
+
+    hits: list[Hit]
+    search: Search
+
+
+class Change(NamedTuple):
+    """Something that is different in two runs, or in two spans that belong together."""
+
+    what: str
+    """prompt, response, system, args, result, tool_definitions, parameters; name, model, status, error, finish_reason;
+    input_tokens, cached_tokens, output_tokens, cost, duration_ns. A prompt is what is new in it, without the history
+    that the step before had too."""
+    before: Any
+    """What it was: a value, or how a text begins."""
+    after: Any
+    diff: list[str]
+    """Of a text, the lines of a unified diff; empty for anything else."""
+    is_cut: bool
+    """Whether there is more to the diff."""
+
+
+class Pair(NamedTuple):
+    """Two spans that belong together, or one that only one of the runs has."""
+
+    kind: str
+    name: str
+    before: SpanLine | None
+    """None: it came."""
+    after: SpanLine | None
+    """None: it went."""
+    changes: list[Change]
+    """Empty when both say the same. Durations that differ by less than a tenth are the same."""
+
+
+class Total(NamedTuple):
+    """A number of two runs."""
+
+    what: str
+    """duration_ns, cost, steps and so on: a field of `Run`."""
+    before: float | None
+    after: float | None
+    delta: float | None
+    """How much more it is; None when one of them is not known."""
+    share: float | None
+    """Likewise as a share of what it was; None also when that was nothing."""
+
+
+class Comparison(NamedTuple):
+    """Two runs side by side."""
+
+    before: Run
+    after: Run
+    prompt: Change | None
+    """Of what the run was asked, if that is different."""
+    response: Change | None
+    """Of what it answered in the end."""
+    totals: list[Total]
+    pairs: list[Pair]
+    """All spans of both in order."""

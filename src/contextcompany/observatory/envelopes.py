@@ -10,7 +10,7 @@ import orjson
 
 from contextcompany.observatory.otlp import EntityRef, Resource, Scope
 
-__all__ = ["decode", "encode"]
+__all__ = ["as_otlp", "decode", "encode"]
 
 _NUMBERS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
@@ -35,6 +35,29 @@ def decode(content: str) -> tuple[Resource, Scope]:
         Resource(**resource | {"attributes": _values(resource["attributes"]), "entity_refs": refs}),
         Scope(**scope | {"attributes": _values(scope["attributes"])}),
     )
+
+
+def as_otlp(content: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `encode` made, as OTLP has it in JSON around a resource's scopes and around a scope's items."""
+    both = orjson.loads(content)
+    resource, scope = both["resource"], both["scope"]
+    refs = [{_KEYS.get(key, key): value for key, value in each.items()} for each in resource.pop("entity_refs")]
+    return _around("resource", resource | {"entityRefs": refs}), _around("scope", scope)
+
+
+_KEYS: Final = {
+    "dropped_attributes": "droppedAttributesCount",
+    "schema_url": "schemaUrl",
+    "id_keys": "idKeys",
+    "description_keys": "descriptionKeys",
+}
+
+
+def _around(name: str, about: dict[str, Any]) -> dict[str, Any]:
+    """What is empty is left out, as OTLP has it."""
+    schema_url = about.pop("schema_url")
+    said = {_KEYS.get(key, key): value for key, value in about.items() if value}
+    return {name: said} | ({"schemaUrl": schema_url} if schema_url else {})
 
 
 def _pairs(attributes: dict[str, Any]) -> list[dict[str, Any]]:

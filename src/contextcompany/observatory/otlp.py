@@ -44,6 +44,7 @@ __all__ = [
     "Span",
     "accepted",
     "decode",
+    "decode_object",
     "failed",
     "log_of",
     "reasons",
@@ -233,12 +234,26 @@ def decode(signal: Signal, body: bytes, content_type: str) -> Batch:
     Raises:
         DecodeError: it is no such request, or holds more than `MAX_ITEMS` or `MAX_ENTRIES`. It says so in a sentence.
     """
-    kind = _KINDS[signal]
-    groups, read = (_of_json, otlp_json.message) if content_type == JSON else (_of_protobuf, _parsed)
+    if content_type == JSON:
+        return decode_object(signal, otlp_json.parse(body))
+    kind, budget = _KINDS[signal], Budget()
+    return _decoded(kind, _of_protobuf(kind, body, budget), _parsed, budget)
+
+
+def decode_object(signal: Signal, request: dict[str, Any]) -> Batch:
+    """The same of JSON that was parsed.
+
+    Raises:
+        DecodeError: see `decode`.
+    """
+    kind, budget = _KINDS[signal], Budget()
+    return _decoded(kind, _of_json(kind, request, budget), _of_object, budget)
+
+
+def _decoded(kind: _Kind, groups: _Groups, read: Callable[[Any, Any], tuple[Any, bytes]], budget: Budget) -> Batch:
     made: list[Any] = []
     refused: list[str] = []
-    budget = Budget()
-    for resource, scope, items in groups(kind, body, budget):
+    for resource, scope, items in groups:
         for item in items:
             number = len(made) + len(refused) + 1
             if number > MAX_ITEMS:
@@ -256,7 +271,7 @@ def decode(signal: Signal, body: bytes, content_type: str) -> Batch:
                 raise
             except ValueError as error:
                 refused.append(f"{kind.what} {number}{_named(message)}: {error}")
-    return Batch([], made, refused) if signal == "logs" else Batch(made, [], refused)
+    return Batch([], made, refused) if kind.item is logs_pb2.LogRecord else Batch(made, [], refused)
 
 
 def span_of(message: Any, raw: bytes, scope: Scope, resource: Resource, budget: Budget | None = None) -> Span:
@@ -523,15 +538,20 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
 # --- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def _of_json(kind: _Kind, body: bytes, budget: Budget) -> _Groups:
+def _of_json(kind: _Kind, request: dict[str, Any], budget: Budget) -> _Groups:
     of_resources, of_scopes, items = kind.json_keys
-    for of_resource in otlp_json.objects(otlp_json.parse(body), of_resources):
+    for of_resource in otlp_json.objects(request, of_resources):
         message = _message(resource_pb2.Resource, of_resource, "resource")
         resource = _resource(message, otlp_json.text(of_resource, "schemaUrl"), budget)
         for of_scope in otlp_json.objects(of_resource, of_scopes):
             about = _message(common_pb2.InstrumentationScope, of_scope, "scope")
             scope = _scope(about, otlp_json.text(of_scope, "schemaUrl"), budget)
             yield resource, scope, otlp_json.objects(of_scope, items)
+
+
+def _of_object(kind: Any, item: dict[str, Any]) -> tuple[Any, bytes]:
+    raw = otlp_json.as_received(item)
+    return otlp_json.message(kind, item) if raw is None else _parsed(kind, raw)
 
 
 def _message(kind: Any, around: dict[str, Any], what: str) -> Any:

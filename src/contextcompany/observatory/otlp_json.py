@@ -1,7 +1,10 @@
-"""OTLP's JSON → protobuf messages: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
+"""OTLP's JSON ⇄ protobuf messages: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
 
 Keys are lowerCamelCase (those of the .proto files are taken too), ids are hex, other bytes base64, 64-bit integers text
 or numbers, enums numbers or names. Unknown keys are passed over, null is as good as absent.
+
+Some bytes cannot be told by JSON: fields of a newer protocol, or fields in an unusual order. What is written of such a
+message has its bytes beside its fields, under a key that other readers pass over.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 import re
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +25,20 @@ if TYPE_CHECKING:
 
     from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
-__all__ = ["MAX_DEPTH", "MAX_OBJECTS", "DecodeError", "dumped", "encodable", "message", "objects", "parse", "text"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_OBJECTS",
+    "DecodeError",
+    "as_received",
+    "dumped",
+    "encodable",
+    "message",
+    "objects",
+    "parse",
+    "text",
+    "value",
+    "written",
+]
 
 MAX_DEPTH: Final = 96
 """Messages within messages; protobuf's own readers give up at 100."""
@@ -29,6 +46,7 @@ MAX_DEPTH: Final = 96
 MAX_OBJECTS: Final = 1_000_000
 """Braces and brackets in a body, those in texts included: each may be an object, which takes 64 bytes or more."""
 
+_AS_RECEIVED: Final = "protobuf"
 _HEX_KEYS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MAX_SHOWN: Final = 60
@@ -44,16 +62,25 @@ def parse(body: bytes) -> dict[str, Any]:
     Raises:
         DecodeError: there is none, or too much in it.
     """
-    if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
-        raise DecodeError(f"The body holds more than {MAX_OBJECTS:,} objects and lists. Send fewer spans at once.")
-    try:
-        found = _loaded(body)
-    except (ValueError, RecursionError) as error:
-        said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
-        raise DecodeError(f"The body is not JSON: {said}.") from None
+    found = value(body)
     if not isinstance(found, dict):
         raise DecodeError(f"The body is {_kind(found)}, not a JSON object.")
     return found
+
+
+def value(body: bytes) -> Any:
+    """The JSON value in a body.
+
+    Raises:
+        DecodeError: there is none, or too much in it.
+    """
+    if body.count(b"{") + body.count(b"[") > MAX_OBJECTS:
+        raise DecodeError(f"The body holds more than {MAX_OBJECTS:,} objects and lists. Send fewer spans at once.")
+    try:
+        return _loaded(body)
+    except (ValueError, RecursionError) as error:
+        said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
+        raise DecodeError(f"The body is not JSON: {said}.") from None
 
 
 def _loaded(body: bytes) -> Any:
@@ -120,6 +147,64 @@ def message(kind: Any, value: object) -> tuple[Any, bytes]:
     """
     made = kind(**_fields(kind.DESCRIPTOR, kind.DESCRIPTOR.name, value, 1))
     return made, made.SerializeToString()
+
+
+def as_received(value: dict[str, Any]) -> bytes | None:
+    """The bytes that `written` put beside the fields of a message.
+
+    Raises:
+        ValueError: they are no bytes.
+    """
+    found = value.get(_AS_RECEIVED)
+    return None if found is None else _base64(_AS_RECEIVED, found, 0)
+
+
+def written(kind: Any, raw: bytes) -> dict[str, Any]:
+    """A message of that kind as JSON has it, of which `message` or else `as_received` makes the same bytes."""
+    made = _written(kind.FromString(raw))
+    if not _says(kind, made, raw):
+        made[_AS_RECEIVED] = _in_base64(raw)
+    return made
+
+
+def _says(kind: Any, made: dict[str, Any], raw: bytes) -> bool:
+    try:
+        return bool(message(kind, made)[1] == raw)
+    except ValueError:  # it is nested more deeply than JSON may be here
+        return False
+
+
+def _written(of: Any) -> dict[str, Any]:
+    made = {}
+    for field, value in of.ListFields():
+        write = _writer(field)
+        made[field.camelcase_name] = [write(each) for each in value] if field.is_repeated else write(value)
+    return made
+
+
+@lru_cache
+def _writer(field: Any) -> Callable[[Any], Any]:
+    if field.type == Field.TYPE_MESSAGE:
+        return _written
+    if field.type == Field.TYPE_BYTES:
+        return bytes.hex if field.name in _HEX_KEYS else _in_base64
+    if field.type == Field.TYPE_DOUBLE:
+        return _finite
+    return str if field.type in (Field.TYPE_INT64, Field.TYPE_FIXED64) else _as_it_is
+
+
+def _in_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _finite(value: float) -> float | str:
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _fields(descriptor: Descriptor, key: str, value: object, depth: int) -> dict[str, Any]:

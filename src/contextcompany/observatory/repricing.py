@@ -15,7 +15,6 @@ from contextcompany.observatory.settling import About, Settled, repriced, settle
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from contextcompany.observatory.contexts import Match
     from contextcompany.observatory.store import Store
 
 __all__ = ["reprice"]
@@ -68,7 +67,7 @@ def _picodollars(row: RunRow) -> int | None:
     return None if row.cost is None else round(row.cost * 1e12)
 
 
-def _groups(runs: Iterable[Match]) -> Iterator[list[str]]:
+def _groups(runs: Iterable[RunRow]) -> Iterator[list[str]]:
     ids: list[str] = []
     spans = 0
     for run in runs:

@@ -48,9 +48,13 @@ if TYPE_CHECKING:
     from contextcompany.observatory.preparing import Prepared
     from contextcompany.observatory.settling import Settled
 
-__all__ = ["BusyError", "Pruned", "Reader", "Retention", "Store", "StoreError"]
+__all__ = ["BusyError", "Pruned", "Reader", "Retention", "SlowError", "Store", "StoreError"]
 
 READING = Reading(fold.fold, fold.feedback, prices.price)
+
+
+class SlowError(StoreError):
+    """Reading took longer than it may, and was stopped."""
 
 
 class Reader:
@@ -72,9 +76,10 @@ class Reader:
 class Store:
     """One file. Any thread may call."""
 
-    def __init__(self, path: Path, writer: Writer | None, reading: Reading) -> None:
+    def __init__(self, path: Path, writer: Writer | None, reading: Reading, read_limit_s: float | None) -> None:
         self.path = path
         self.reading = reading
+        self._read_limit_s = read_limit_s
         self._writer = writer
         self._free: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -84,22 +89,30 @@ class Store:
         self._dictionary: bytes = row[0]
 
     @classmethod
-    def open(cls, path: Path, *, can_write: bool = True, reading: Reading = READING) -> Store:
+    def open(
+        cls,
+        path: Path,
+        *,
+        can_write: bool = True,
+        reading: Reading = READING,
+        read_limit_s: float | None = None,
+    ) -> Store:
         """Open a file, which is made where there is none and brought to the newest version where it is older.
 
         Args:
             path: Its name. Beside it are `…-wal` and `…-shm` while it is open.
             can_write: Without it nothing is made or changed, and `write` raises.
             reading: How spans and logs are understood.
+            read_limit_s: How long one question may take; None: as long as it takes.
 
         Raises:
             StoreError: it cannot be opened, is something else, or was made by a newer version.
         """
         if not can_write:
-            return cls(path, None, reading)
+            return cls(path, None, reading, read_limit_s)
         connection = open_writer(path)
         try:
-            store = cls(path, None, reading)
+            store = cls(path, None, reading, read_limit_s)
             store._writer = Writer(connection, reading.price)
         except BaseException:
             connection.close()
@@ -183,15 +196,39 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """The file as it is now, unchanged while the block runs."""
+        """The file as it is now, unchanged while the block runs.
+
+        Raises:
+            SlowError: it took longer than `read_limit_s`.
+        """
         connection = self._connection()
         try:
             connection.execute("BEGIN")
-            yield Reader(connection, self._dictionary)
+            with self._limited(connection):
+                yield Reader(connection, self._dictionary)
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._give_back(connection)
+
+    @contextmanager
+    def _limited(self, connection: sqlite3.Connection) -> Iterator[None]:
+        # By a timer: SQLite's progress handler would wait for Python's lock every time it is called.
+        if self._read_limit_s is None:
+            yield
+            return
+        timer = threading.Timer(self._read_limit_s, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if str(error) != "interrupted":
+                raise
+            said = f"This was not found within {self._read_limit_s:g} s and was stopped. Ask for less, or by a filter."
+            raise SlowError(said) from None
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Write and index what waits, and close all connections. May be called twice."""

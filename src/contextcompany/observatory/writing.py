@@ -111,6 +111,8 @@ class Writer:
         self._envelopes: dict[str, int] = {}
         self._next = [0, 0, 0, 0]
         self._data_version = -1
+        self.now_ns = 0
+        """When the current transaction started. Each starts later than the one before, whatever the clock does."""
         self._jobs: deque[_Job] = deque()
         self._waiting = 0
         self._is_closing = False
@@ -215,6 +217,7 @@ class Writer:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self.connection.execute("BEGIN IMMEDIATE")
+        self.now_ns = max(time.time_ns(), self.now_ns + 1)
         try:
             self._notice_others()
             yield
@@ -445,7 +448,9 @@ class _Group:
                 if replaced.is_settled:
                     self._rollups.add(replaced, -1)
             id_ = replaced.id if replaced is not None else self._writer.next_id(1)
-            rows[span_id] = each.row._replace(id=id_, run=run.id, agent=each.row.agent or agent)
+            rows[span_id] = each.row._replace(
+                id=id_, run=run.id, agent=each.row.agent or agent, seen_ns=self._writer.now_ns
+            )
             self._keep(run, id_, each)
         if not new:
             return
@@ -501,7 +506,7 @@ class _Group:
             if before is not None and before.is_settled:
                 self._rollups.add(before, -1)
             self._rollups.add(changed)
-            self._spans.append(changed)
+            self._spans.append(changed._replace(seen_ns=self._writer.now_ns))
         about = about._replace(price_table=made.price_table or about.price_table)
         self._runs.append(settled(run, trace_id, made.rows, about, top))
 
