@@ -51,11 +51,12 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What the command line says. A part of a filter may start with `-`, as no option of ours does."""
     parser = _parser()
     options, rest = parser.parse_known_args(arguments)
-    wrong = [each for each in rest if "filter" not in options or not _NEGATED.match(each)]
+    filters = getattr(options, "filter", None)
+    wrong = [each for each in rest if not isinstance(filters, list) or not _NEGATED.match(each)]
     if wrong:
         parser.error(f"unrecognized arguments: {' '.join(wrong)}")
-    if rest:
-        options.filter += rest
+    if isinstance(filters, list):
+        filters += rest
     return options
 
 
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_observatory(commands)
     _add_runs(commands)
     _add_lists(commands)
+    _add_keeping(commands)
     return parser
 
 
@@ -108,14 +110,69 @@ def _add_observatory(commands: Any) -> None:
         "receive runs here and keep them in one file",
         "Receives runs by OTLP/HTTP and keeps them in one SQLite file, until it is interrupted. On its own address and "
         "port, programs without any configuration are seen. Needs `pip install 'contextcompany[observatory]'`.",
-        place="The Observatory's file",
     )
     observatory.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     observatory.add_argument("--port", type=_port, default=4318, help="the port; 0 takes a free one (4318)")
     _add_db(observatory)
     observatory.add_argument(
+        "--max-size",
+        type=_size,
+        default=10 * 10**9,
+        metavar="SIZE",
+        help="what the file may use before the oldest runs are deleted, as 500MB or 20GB, or none (10GB)",
+    )
+    observatory.add_argument(
+        "--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d, or none (none)"
+    )
+    observatory.add_argument(
         "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
     )
+
+
+def _add_keeping(commands: Any) -> None:
+    delete = _add(
+        commands,
+        "delete",
+        "keeping:delete",
+        "delete runs that the Observatory keeps",
+        "Deletes runs with all that was said in them, and takes back what they added to the counts per hour. An "
+        "Observatory may be running.",
+    )
+    _add_db(delete)
+    delete.add_argument("run", nargs="*", metavar="RUN", help="a run's id, or its trace's")
+    delete.add_argument("--filter", metavar="FILTER", help="all runs that it lets through, as 'agent:test since:1h'")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    prune = _add(
+        commands,
+        "prune",
+        "keeping:prune",
+        "delete old runs",
+        "Deletes what is too old, and the oldest runs where there is too much. The counts per hour stay. A running "
+        "Observatory does it by itself.",
+    )
+    _add_db(prune)
+    prune.add_argument("--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d")
+    prune.add_argument("--max-size", type=_size, metavar="SIZE", help="what the file may use, as 500MB or 10GB")
+    backup = _add(
+        commands,
+        "backup",
+        "keeping:backup",
+        "copy the Observatory's file",
+        "Writes a copy of the file as it is now, without free space. An Observatory may be running.",
+    )
+    _add_db(backup)
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy, which must not exist")
+    reprice = _add(
+        commands,
+        "reprice",
+        "keeping:reprice",
+        "calculate anew what runs cost",
+        "Calculates costs anew by the price table of the installed genai-prices, at the time of each call. What was "
+        "provided stays. An Observatory may be running.",
+    )
+    _add_db(reprice)
+    reprice.add_argument("filter", nargs="*", metavar="FILTER", help="only these runs, as model:gpt-4o since:7d")
+    reprice.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
 
 def _add_outbox(commands: Any) -> None:
@@ -257,28 +314,24 @@ def _add_reading(
     commands: Any, name: str, do: str, brief: str, description: str, *, limit: int | None = None
 ) -> argparse.ArgumentParser:
     """A command over the Observatory's file."""
-    parser = _add(commands, name, do, brief, description, place="The Observatory's file")
+    parser = _add(commands, name, do, brief, description)
     _add_db(parser)
     if limit is not None:
         parser.add_argument("--limit", type=_limit, default=limit, metavar="N", help=f"how many at most ({limit})")
     return parser
 
 
-def _add(
-    commands: Any, name: str, do: str, brief: str, description: str, *, place: str = "The outbox"
-) -> argparse.ArgumentParser:
-    """A command that is done by `do`: a module of `contextcompany.commands` and a function in it.
-
-    `place` is what cannot be read or written when an error of the disk stops it.
-    """
+def _add(commands: Any, name: str, do: str, brief: str, description: str) -> argparse.ArgumentParser:
+    """A command that is done by `do`: a module of `contextcompany.commands` and a function in it."""
     parser: argparse.ArgumentParser = commands.add_parser(name, help=brief, description=description)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
-    parser.set_defaults(do=do, place=place)
+    parser.set_defaults(do=do, place="The outbox")
     return parser
 
 
 def _add_db(parser: argparse.ArgumentParser) -> None:
     """For commands that use `commands.store.opened`."""
+    parser.set_defaults(place="The Observatory's file")
     parser.add_argument(
         "--db", type=Path, metavar="FILE", help="the Observatory's file; by default in this user's state"
     )
@@ -304,6 +357,19 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port")
     return int(text)
+
+
+def _age(text: str) -> float | None:
+    return None if text == "none" else _duration(text)
+
+
+def _size(text: str) -> int | None:
+    from contextcompany._words import bytes_of  # noqa: PLC0415 - see above
+
+    try:
+        return None if text == "none" else bytes_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _duration(text: str) -> float:

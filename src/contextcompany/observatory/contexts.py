@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from contextcompany.observatory.otlp import Log, Span
 
 __all__ = [
+    "About",
     "Bar",
     "Change",
     "Changes",
@@ -32,6 +33,7 @@ __all__ = [
     "Pair",
     "Problem",
     "Refused",
+    "Repriced",
     "Run",
     "RunChanges",
     "RunPage",
@@ -154,6 +156,8 @@ class Run(NamedTuple):
     cost: float | None
     unpriced: int
     """Calls whose cost nobody knows: `cost` is too low by them."""
+    price_table: str | None
+    """By which costs that nobody said were calculated; None when none was."""
     prompt: str | None
     response: str | None
     top: str
@@ -436,6 +440,63 @@ class Stat(NamedTuple):
     """Half of them took at most so long, give or take 10 %."""
     p95_ns: int | None
     p99_ns: int | None
+
+
+class Repriced(NamedTuple):
+    """Costs that were calculated anew."""
+
+    price_table: str
+    """By which."""
+    runs: int
+    """Whose costs were calculated, or not known: what was provided stays."""
+    changed: int
+    """Whose cost is another now."""
+    before: float
+    """What those that changed cost together, in USD, as far as it was known."""
+    after: float
+    """What they cost now."""
+    unpriced: int
+    """Calls whose price is not known now either."""
+    models: list[str]
+    """The models of those, the most frequent first; empty for one that no span names."""
+
+
+class About(NamedTuple):
+    """The file, and what is in it."""
+
+    path: str
+    bytes: int
+    free_bytes: int
+    """What of that is free, and is used next or given back to the disk."""
+    log_bytes: int
+    """What SQLite keeps beside it, to be put into it: its write-ahead log."""
+    runs: int
+    spans: int
+    texts: int
+    """Long texts, each kept once."""
+    oldest_ns: int | None
+    """When the first run started that is still there; None when there is none."""
+    newest_ns: int | None
+    max_age_s: float | None
+    """Runs that are older go, as the Observatory was told that last received here; None: none for their age."""
+    max_bytes: int | None
+    """The oldest runs go when more is used; None: none for room."""
+    pruned_runs: int
+    """Runs that went for their age or for room."""
+    pruned_before_ns: int | None
+    """When the youngest of them started; None when none went."""
+    refused_snapshots: int
+    """Snapshots that came after their final span, and were not kept."""
+    trailing: int
+    """Texts that search does not find yet."""
+    trailing_s: float
+    """For how long the oldest of them has been waiting."""
+    price_table: str
+    """The one that is installed. Each run says by which its costs were calculated."""
+    schema_version: int
+    """Of the tables in the file."""
+    version: str
+    """Of the installed contextcompany."""
 
 
 class Hit(NamedTuple):
