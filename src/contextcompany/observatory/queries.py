@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from contextcompany._version import __version__
-from contextcompany.observatory import cursors, filters, originals, prices
+from contextcompany.observatory import cursors, filters, originals, prices, sql
 from contextcompany.observatory.contexts import (
     About,
     Failure,
@@ -203,9 +203,10 @@ def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
 def runs_like(store: Store, beginning: str, *, limit: int = 50, now_ns: int | None = None) -> list[Run]:
     """Runs whose id, or whose trace's, begins like this, newest first."""
     trace = beginning.replace("-", "").lower()
-    values = (trace, trace + _LAST, beginning, beginning + _LAST, max(1, min(limit, MAX_PAGE)))
+    values = (trace, trace + _LAST, *(beginning, beginning + _LAST) * 2, max(1, min(limit, MAX_PAGE)))
+    where = sql.text("filters/run_like") + " ORDER BY run.start_ns DESC, run.id DESC"
     with store.read() as reader:
-        rows = [RunRow(*row) for row in reader.rows("runs_like", *values)]
+        rows = [RunRow(*row) for row in reader.rows("runs", *values, where=where)]
         return shown(reader, rows, time.time_ns() if now_ns is None else now_ns)
 
 
