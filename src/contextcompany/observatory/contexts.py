@@ -272,7 +272,8 @@ class Pair(NamedTuple):
     after: SpanLine | None
     """None: it went."""
     changes: list[Change]
-    """Empty when both say the same. Durations that differ by less than a tenth are the same."""
+    """Empty when both say the same. Durations that differ by less than a tenth are the same. Of a span that came or
+    went, what it says."""
 
 
 class Total(NamedTuple):
