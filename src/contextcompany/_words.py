@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["age", "aligned", "counted", "sentence", "size"]
+__all__ = ["age", "aligned", "bytes_of", "counted", "sentence", "size"]
 
 _UNITS = (("days", 86400), ("h", 3600), ("min", 60))
 
@@ -21,6 +22,19 @@ def size(quantity: float) -> str:
     while quantity >= 1024 and (larger := next(units, None)):
         quantity, unit = quantity / 1024, larger
     return f"{quantity:.1f} {unit}" if quantity < 10 else f"{quantity:,.0f} {unit}"
+
+
+def bytes_of(text: str) -> int:
+    """Bytes of `500MB`, `10GB`, `1.5 GiB`, `4096`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
+    if match is None or float(match[1]) == 0:
+        raise ValueError(f"{text!r} is no size like 500MB, 10GB or 1.5GiB")
+    base, power = 1024 if match[3] else 1000, "kmgt".index(match[2]) + 1 if match[2] else 0
+    return int(float(match[1]) * base**power)
 
 
 def age(seconds: float) -> str:

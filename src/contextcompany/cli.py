@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--url", help="where to send the test run, instead of where the environment says")
     doctor.add_argument("--api-key", metavar="KEY", help="the key to use; other users of this machine may see it here")
     _add_observatory(commands)
+    _add_keeping(commands)
     _add_moving(commands)
     return parser
 
@@ -94,8 +95,64 @@ def _add_observatory(commands: Any) -> None:
     observatory.add_argument("--port", type=_port, default=4318, help="the port; 0 takes a free one (4318)")
     _add_db(observatory)
     observatory.add_argument(
+        "--max-size",
+        type=_size,
+        default=10 * 10**9,
+        metavar="SIZE",
+        help="what the file may use before the oldest runs are deleted, as 500MB or 20GB, or none (10GB)",
+    )
+    observatory.add_argument(
+        "--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d, or none (none)"
+    )
+    observatory.add_argument(
         "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
     )
+
+
+def _add_keeping(commands: Any) -> None:
+    delete = _add(
+        commands,
+        "delete",
+        "keeping:delete",
+        "delete runs that the Observatory keeps",
+        "Deletes runs with all that was said in them, and takes back what they added to the counts per hour. An "
+        "Observatory may be running.",
+    )
+    _add_db(delete)
+    delete.add_argument("run", nargs="*", metavar="RUN", help="a run's id, or its trace's")
+    delete.add_argument("--filter", metavar="FILTER", help="all runs that it lets through, as 'agent:test since:1h'")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    prune = _add(
+        commands,
+        "prune",
+        "keeping:prune",
+        "delete old runs",
+        "Deletes what is too old, and the oldest runs where there is too much. The counts per hour stay. A running "
+        "Observatory does it by itself.",
+    )
+    _add_db(prune)
+    prune.add_argument("--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d")
+    prune.add_argument("--max-size", type=_size, metavar="SIZE", help="what the file may use, as 500MB or 10GB")
+    backup = _add(
+        commands,
+        "backup",
+        "keeping:backup",
+        "copy the Observatory's file",
+        "Writes a copy of the file as it is now, without free space. An Observatory may be running.",
+    )
+    _add_db(backup)
+    backup.add_argument("file", type=Path, metavar="FILE", help="the copy, which must not exist")
+    reprice = _add(
+        commands,
+        "reprice",
+        "keeping:reprice",
+        "calculate anew what runs cost",
+        "Calculates costs anew by the price table of the installed genai-prices, at the time of each call. What was "
+        "provided stays. An Observatory may be running.",
+    )
+    _add_db(reprice)
+    reprice.add_argument("filter", nargs="*", metavar="FILTER", help="only these runs, as model:gpt-4o since:7d")
+    reprice.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
 
 def _add_moving(commands: Any) -> None:
@@ -224,6 +281,19 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port")
     return int(text)
+
+
+def _age(text: str) -> float | None:
+    return None if text == "none" else _duration(text)
+
+
+def _size(text: str) -> int | None:
+    from contextcompany._words import bytes_of  # noqa: PLC0415 - see above
+
+    try:
+        return None if text == "none" else bytes_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _duration(text: str) -> float:

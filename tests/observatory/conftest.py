@@ -6,7 +6,6 @@ from pathlib import Path
 from threading import Condition, Thread
 
 import pytest
-import uvicorn
 
 from contextcompany.observatory import server
 from contextcompany.observatory.app import create_app
@@ -53,7 +52,7 @@ class Observatory:
         self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         app = create_app(self.sink, store=store, host="127.0.0.1", token=token, intake=self.intake)
-        self._server = uvicorn.Server(server.config(app))
+        self._server = server.Server(app)
         self._thread = Thread(target=self._server.run, args=([listening],))
         self._thread.start()
 

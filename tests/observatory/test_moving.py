@@ -7,10 +7,11 @@ import shlex
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from spans import batch, feedback, messages, run, step, tool_call, trace_id
+from spans import START, batch, feedback, messages, run, step, tool_call, trace_id
 
 from contextcompany.cli import main
 from contextcompany.observatory import queries
@@ -133,8 +134,9 @@ def test_the_commands_of_the_readme_run(tmp_path, monkeypatch, capsys):
     section = README.read_text().partition("### Take it along")[2].partition("```console\n")[2].partition("```")[0]
     commands = [shlex.split(line[2:].partition(" | ")[0]) for line in section.splitlines() if line.startswith("$ ")]
     (tmp_path / "contextcompany").mkdir()
+    now = {"start": time.time() - START / 1e9 - 2, "end": time.time() - START / 1e9}
     with Store.open(tmp_path / "contextcompany" / "observatory.db") as store:
-        store.write(batch(run(1, tcc__runId="order-17"), step(1, 2), tool_call(1, 3), feedback(1)))
+        store.write(batch(run(1, tcc__runId="order-17", **now), step(1, 2, **now), tool_call(1, 3, **now), feedback(1)))
         store.write(batch(run(2, tcc__runId="order-18"), step(2, 2), tool_call(2, 3), tool_call(2, 4)))
 
     codes = [main(arguments) for _, *arguments in commands]

@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import orjson
 
@@ -16,6 +16,7 @@ from contextcompany.commands import CommandError, fail, say
 from contextcompany.commands.comparison import shown
 from contextcompany.commands.store import default_path, opened
 from contextcompany.observatory import comparing, exporting, gates, importing, queries, words
+from contextcompany.observatory.contexts import as_json
 
 if TYPE_CHECKING:
     import argparse
@@ -54,17 +55,21 @@ def _chosen(store: Store, options: argparse.Namespace) -> Export:
     if options.runs and options.filter is not None:
         raise CommandError("Name runs, or give a --filter, not both.")
     if options.runs:
-        return exporting.of_runs(store, [_whole(store, each).run.trace_id for each in options.runs], options.format)
+        return exporting.of_runs(store, [_trace(store, each) for each in options.runs], options.format)
     if options.filter is None:
         return exporting.everything(store, options.format)
     return exporting.of_runs(store, queries.trace_ids(store, options.filter), options.format)
 
 
-def _whole(store: Store, run_id: str) -> Whole:
-    found = queries.run(store, run_id)
+def _trace(store: Store, run_id: str) -> str:
+    found = queries.trace_of(store, run_id)
     if found is None:
-        raise CommandError(f"There is no run `{run_id}`, by its own id or its trace's.")
+        raise _missing(run_id)
     return found
+
+
+def _missing(run_id: str) -> CommandError:
+    return CommandError(f"There is no run `{run_id}`, by its own id or its trace's.")
 
 
 @contextmanager
@@ -95,7 +100,7 @@ def import_(options: argparse.Namespace) -> int:
             if not options.json:
                 _tell(name, reports[name])
     if options.json:
-        say([{"file": name, **_as_json(report)} for name, report in reports.items()])
+        say(orjson.loads(as_json([{"file": name} | report._asdict() for name, report in reports.items()])))
     return 1 if any(report.refused for report in reports.values()) else 0
 
 
@@ -131,10 +136,6 @@ def _tell(name: str, report: Report) -> None:
         _note(f"  {place}: {words.shown(reason)}")
     if report.refused > len(report.refusals):
         _note(f"  and {report.refused - len(report.refusals):,} more")
-
-
-def _as_json(report: Report) -> dict[str, Any]:
-    return report._asdict() | {"refusals": [each._asdict() for each in report.refusals]}
 
 
 class _Bar:
@@ -188,12 +189,19 @@ def diff(options: argparse.Namespace) -> int:
         found = comparing.compare(store, _whole(store, options.before), _whole(store, options.after))
     failed = [said for gate in wanted if (said := gates.broken(gate, found))]
     if options.json:
-        say(orjson.loads(orjson.dumps(found._asdict() | {"failed": failed}, default=lambda each: each._asdict())))
+        say(orjson.loads(as_json(found._asdict() | {"failed": failed})))
     else:
         say(shown(found, is_all=options.all))
         for each in failed:
             _note(f"✗ {each}")
     return 1 if failed else 0
+
+
+def _whole(store: Store, run_id: str) -> Whole:
+    found = queries.run(store, run_id)
+    if found is None:
+        raise _missing(run_id)
+    return found
 
 
 def _note(text: str) -> None:

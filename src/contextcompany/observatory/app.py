@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from contextcompany.observatory import otlp
+from contextcompany.observatory.api import Api
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import JSON
@@ -44,16 +45,18 @@ def create_app(
         token: What requests must carry; None: nothing.
         intake: What may be in memory at once.
     """
-    refusals = Refusals()
-    routes = [*Receiver(sink, intake or Intake(), refusals).routes(), Route("/healthz", _healthz, methods=["GET"])]
-    if store is not None:
-        routes += Pages(store, refusals).routes()
+    intake, refusals = intake or Intake(), Refusals()
+    routes = [*Receiver(sink, intake, refusals).routes(), Route("/healthz", _healthz, methods=["GET"])]
+    api = None if store is None else Api(store, intake)
+    if store is not None and api is not None:
+        routes += [*api.routes(), *Pages(store, refusals).routes()]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, host=host, token=token)],
         exception_handlers=dict.fromkeys((404, 405), partial(_nothing_here, refusals)),
     )
     app.router.redirect_slashes = False  # exporters follow no redirects
+    app.state.close = (lambda: None) if api is None else api.feed.close
     return app
 
 

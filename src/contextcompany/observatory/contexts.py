@@ -2,31 +2,111 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import orjson
+
+from contextcompany.observatory.otlp_json import encodable
 
 if TYPE_CHECKING:
-    from contextcompany.observatory.fold import Fact
+    from contextcompany.observatory.fold import Fact, Message
     from contextcompany.observatory.otlp import Log, Span
 
 __all__ = [
+    "About",
+    "Bar",
     "Change",
+    "Changes",
+    "Columns",
     "Comparison",
+    "Completion",
+    "Deleted",
     "Failure",
+    "Failures",
     "Feedback",
+    "FeedbackPage",
+    "Histogram",
     "Hit",
+    "Hits",
+    "Kept",
+    "Key",
+    "Opinion",
     "Pair",
+    "Problem",
     "Refused",
+    "Repriced",
     "Run",
+    "RunChanges",
     "RunPage",
     "Search",
+    "Selection",
     "Session",
+    "SessionDetail",
+    "SessionPage",
     "SpanDetail",
     "SpanLine",
     "Stat",
+    "Stats",
     "ToolCall",
+    "ToolCallPage",
     "Total",
+    "Turn",
+    "Value",
     "Whole",
+    "as_json",
 ]
+
+_MAX_DEPTH: Final = 200
+"""orjson writes a little more, and raises beyond."""
+
+
+def as_json(value: Any) -> bytes:
+    """A context as JSON: an object of its fields.
+
+    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null, integers
+    of more than 64 bits text, and halves of a character U+FFFD.
+    """
+    try:
+        return orjson.dumps(value, default=_plain)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_flat(value, 0), default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {name: each for name, each in zip(value._fields, value, strict=True) if name != "raw"}
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    raise TypeError(type(value))
+
+
+def _flat(value: Any, depth: int) -> Any:
+    """The value as orjson can write it, with a sentence in place of what is nested too deep."""
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        value = _plain(value)
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if not isinstance(value, (dict, list, tuple)):
+        return value
+    if depth >= _MAX_DEPTH:
+        return f"Nested deeper than {_MAX_DEPTH}: see the raw span."
+    if isinstance(value, dict):
+        return {_flat(key, depth): _flat(each, depth + 1) for key, each in value.items()}
+    return [_flat(each, depth + 1) for each in value]
+
+
+class Problem(NamedTuple):
+    """Why a question is not answered."""
+
+    message: str
+    """A sentence for a person."""
+    token: str | None = None
+    """The part of the filter, or the value, that is wrong."""
+    suggestion: str | None = None
+    """What was perhaps meant."""
 
 
 class Refused(NamedTuple):
@@ -83,6 +163,8 @@ class Run(NamedTuple):
     cost: float | None
     unpriced: int
     """Calls whose cost nobody knows: `cost` is too low by them."""
+    price_table: str | None
+    """By which costs that nobody said were calculated; None when none was."""
     prompt: str | None
     response: str | None
     top: str
@@ -102,6 +184,23 @@ class RunPage(NamedTuple):
     """What to give as `after` for those that follow; None when these are the last."""
     search: Search | None
     """Of a filter with free text."""
+    change: int
+    """The newest change that is in it: `since` of the events that go on from here."""
+
+
+class Changes(NamedTuple):
+    """What has happened to runs."""
+
+    runs: list[Run]
+    """Those that are new or have changed, and that the filter lets through."""
+    gone: list[str]
+    """Trace ids of those that were deleted, or that the filter does not let through as they are now."""
+    change: int
+    """The newest change that is in it."""
+    is_all: bool
+    """Whether it is the newest that there is."""
+    is_behind: bool = False
+    """More has happened than is told one by one: read the list anew."""
 
 
 class SpanLine(NamedTuple):
@@ -154,6 +253,32 @@ class Whole(NamedTuple):
     run: Run
     spans: list[SpanLine]
     feedback: list[Feedback]
+    change: int
+    """The newest change that is in it: `since` of the events that go on from here."""
+
+
+class RunChanges(NamedTuple):
+    """What has happened in a run."""
+
+    run: Run
+    spans: list[SpanLine]
+    """Those that are new, have changed, or hang elsewhere."""
+    feedback: list[Feedback]
+    """All of it."""
+    change: int
+    """The newest change that is in it."""
+    is_all: bool
+    """Whether it is the newest that there is."""
+
+
+class Columns(NamedTuple):
+    """`Whole` with one list per field of its spans, which is a third of the bytes."""
+
+    run: Run
+    spans: dict[str, list[Any]]
+    """By the fields of `SpanLine`; all lists are of the same length."""
+    feedback: list[Feedback]
+    change: int
 
 
 class SpanDetail(NamedTuple):
@@ -181,6 +306,79 @@ class Session(NamedTuple):
     cost: float | None
 
 
+class SessionPage(NamedTuple):
+    """Some sessions, the one with the newest run first."""
+
+    sessions: list[Session]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
+class Turn(NamedTuple):
+    """A run in its session."""
+
+    run: Run
+    feedback: list[Feedback]
+    input: list[Message] | None = None
+    """All that was asked; read on demand."""
+    output: list[Message] | None = None
+    """All that was answered; read on demand."""
+
+
+class SessionDetail(NamedTuple):
+    """A session with its runs in the order in which they started."""
+
+    session: Session
+    turns: list[Turn]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
+class FeedbackPage(NamedTuple):
+    """Some feedback, newest first."""
+
+    feedback: list[Feedback]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
+class Opinion(NamedTuple):
+    """Feedback to be kept."""
+
+    run_id: str
+    """The run's id, or its trace's. It may arrive later."""
+    span_id: str | None = None
+    """The span it is about; None when it is about the run."""
+    label: str | None = None
+    """The score in a word: thumbs_up, thumbs_down, or another."""
+    value: float | None = None
+    """The score as a number; 1 and 0 for the thumbs unless it is given."""
+    text: str | None = None
+    """What the person writes."""
+
+
+class Kept(NamedTuple):
+    """Where feedback was put."""
+
+    trace_id: str
+    span_id: str
+
+
+class Selection(NamedTuple):
+    """Which runs are meant: either of these."""
+
+    ids: list[str] | None = None
+    """Runs by their ids, or their traces'."""
+    filter: str | None = None
+    """All that a filter lets through."""
+
+
+class Deleted(NamedTuple):
+    """What is gone."""
+
+    runs: int
+
+
 class ToolCall(NamedTuple):
     """A tool call of any run."""
 
@@ -200,6 +398,14 @@ class ToolCall(NamedTuple):
     result: Any = None
 
 
+class ToolCallPage(NamedTuple):
+    """Some tool calls, newest first."""
+
+    tool_calls: list[ToolCall]
+    next: str | None
+    """What to give as `after` for those that follow; None when these are the last."""
+
+
 class Failure(NamedTuple):
     """Errors that are alike."""
 
@@ -214,6 +420,12 @@ class Failure(NamedTuple):
     span_id: str
     """The newest of them."""
     trace_id: str
+
+
+class Failures(NamedTuple):
+    """What failed, the most frequent first."""
+
+    failures: list[Failure]
 
 
 class Stat(NamedTuple):
@@ -237,6 +449,63 @@ class Stat(NamedTuple):
     p99_ns: int | None
 
 
+class Repriced(NamedTuple):
+    """Costs that were calculated anew."""
+
+    price_table: str
+    """By which."""
+    runs: int
+    """Whose costs were calculated, or not known: what was provided stays."""
+    changed: int
+    """Whose cost is another now."""
+    before: float
+    """What those that changed cost together, in USD, as far as it was known."""
+    after: float
+    """What they cost now."""
+    unpriced: int
+    """Calls whose price is not known now either."""
+    models: list[str]
+    """The models of those, the most frequent first; empty for one that no span names."""
+
+
+class About(NamedTuple):
+    """The file, and what is in it."""
+
+    path: str
+    bytes: int
+    free_bytes: int
+    """What of that is free, and is used next or given back to the disk."""
+    log_bytes: int
+    """What SQLite keeps beside it, to be put into it: its write-ahead log."""
+    runs: int
+    spans: int
+    texts: int
+    """Long texts, each kept once."""
+    oldest_ns: int | None
+    """When the first run started that is still there; None when there is none."""
+    newest_ns: int | None
+    max_age_s: float | None
+    """Runs that are older go, as the Observatory was told that last received here; None: none for their age."""
+    max_bytes: int | None
+    """The oldest runs go when more is used; None: none for room."""
+    pruned_runs: int
+    """Runs that went for their age or for room."""
+    pruned_before_ns: int | None
+    """When the youngest of them started; None when none went."""
+    refused_snapshots: int
+    """Snapshots that came after their final span, and were not kept."""
+    trailing: int
+    """Texts that search does not find yet."""
+    trailing_s: float
+    """For how long the oldest of them has been waiting."""
+    price_table: str
+    """The one that is installed. Each run says by which its costs were calculated."""
+    schema_version: int
+    """Of the tables in the file."""
+    version: str
+    """Of the installed contextcompany."""
+
+
 class Hit(NamedTuple):
     """A text that was found."""
 
@@ -244,6 +513,65 @@ class Hit(NamedTuple):
     run: str
     start_ns: int
     excerpt: str
+
+
+class Stats(NamedTuple):
+    """Counts over time."""
+
+    by: str
+    """agent, model or tool; empty: all runs together."""
+    since_ns: int
+    until_ns: int
+    hours: int
+    """How many hours are counted together."""
+    stats: list[Stat]
+
+
+class Bar(NamedTuple):
+    """Runs that started from a moment on, until that of the next bar."""
+
+    start_ns: int
+    runs: int
+    errors: int
+    """How many of them have errors."""
+
+
+class Histogram(NamedTuple):
+    """When runs started."""
+
+    width_ns: int
+    """Of each bar."""
+    bars: list[Bar]
+    """Without gaps; empty when there are no runs."""
+
+
+class Key(NamedTuple):
+    """Something that a filter may ask for."""
+
+    name: str
+    about: str
+
+
+class Value(NamedTuple):
+    """Something that a key may be."""
+
+    value: str
+    runs: int | None
+    """In how many runs it occurs; None when they were not counted."""
+
+
+class Completion(NamedTuple):
+    """What may come next in a filter."""
+
+    keys: list[Key]
+    values: list[Value]
+
+
+class Hits(NamedTuple):
+    """The newest texts that were found."""
+
+    hits: list[Hit]
+    search: Search
 
 
 class Change(NamedTuple):

@@ -35,7 +35,17 @@ from contextcompany.observatory.otlp import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["MAX_FEEDBACK", "SCOPE", "decode", "decode_feedback", "decode_feedback_object", "decode_object"]
+__all__ = [
+    "MAX_FEEDBACK",
+    "SCOPE",
+    "SCORES",
+    "decode",
+    "decode_feedback",
+    "decode_feedback_object",
+    "decode_object",
+    "evaluation",
+    "identity",
+]
 
 MAX_FEEDBACK: Final = 2000
 """Characters of a feedback's text: the limit of the original API."""
@@ -44,7 +54,7 @@ SCOPE: Final = Scope("contextcompany.custom", "", {}, 0, "")
 """What recorded these spans."""
 
 _RESOURCE: Final = Resource({}, 0, "", [])
-_SCORES: Final = {"thumbs_up": 1.0, "thumbs_down": 0.0}
+SCORES: Final = {"thumbs_up": 1.0, "thumbs_down": 0.0}
 _USER_FEEDBACK: Final = "user_feedback"
 _ERROR: Final = 2
 _MAX_SHOWN: Final = 60
@@ -125,7 +135,7 @@ def _span(item: object) -> Span:
     if kind is None:
         raise ValueError(f"`type` is {_shown(item.get('type'))}, not one of {', '.join(_KINDS)}")
     run_id = _needed(item, "run_id")
-    trace_id, run_span_id = _identity(run_id)
+    trace_id, run_span_id = identity(run_id)
     start = _time(item, "start_time")
     target = next(filter(None, (_text(item, key) for key in kind.target)), None)
     code = _integer(item, "status_code") or 0
@@ -251,17 +261,28 @@ def _feedback(payload: Mapping[str, Any], now_ns: int) -> Log:
     score, text = (_text(payload, key) or None for key in ("score", "text"))
     if score is None and text is None:
         raise ValueError("it needs `score` or `text`")
-    if score is not None and score not in _SCORES:
-        raise ValueError(f"`score` is {_shown(score)}, not one of {', '.join(_SCORES)}")
+    if score is not None and score not in SCORES:
+        raise ValueError(f"`score` is {_shown(score)}, not one of {', '.join(SCORES)}")
     if text and len(text) > MAX_FEEDBACK:
         raise ValueError(f"`text` has {len(text):,} characters, more than {MAX_FEEDBACK:,}")
+    trace_id, span_id = identity(run_id)
+    return evaluation(trace_id, span_id, run_id, score, None if score is None else SCORES[score], text, now_ns)
+
+
+def evaluation(
+    trace_id: bytes,
+    span_id: bytes,
+    run_id: str,
+    label: str | None,
+    value: float | None,
+    text: str | None,
+    now_ns: int,
+) -> Log:
+    """What a person thought of a run, as the event that the SDK would send."""
     attributes: _Attributes = {sc.GEN_AI_EVALUATION_NAME: _USER_FEEDBACK, sc.TCC_RUN_ID: run_id}
-    if score is not None:
-        attributes[sc.GEN_AI_EVALUATION_SCORE_LABEL] = score
-        attributes[sc.GEN_AI_EVALUATION_SCORE_VALUE] = _SCORES[score]
-    if text is not None:
-        attributes[sc.GEN_AI_EVALUATION_EXPLANATION] = text
-    trace_id, span_id = _identity(run_id)
+    attributes |= {sc.GEN_AI_EVALUATION_SCORE_LABEL: label} if label is not None else {}
+    attributes |= {sc.GEN_AI_EVALUATION_SCORE_VALUE: value} if value is not None else {}
+    attributes |= {sc.GEN_AI_EVALUATION_EXPLANATION: text} if text is not None else {}
     message = logs_pb2.LogRecord(
         trace_id=trace_id,
         span_id=span_id,
@@ -278,7 +299,7 @@ def _feedback(payload: Mapping[str, Any], now_ns: int) -> Log:
 _UUID: Final = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def _identity(run_id: str) -> tuple[bytes, bytes]:
+def identity(run_id: str) -> tuple[bytes, bytes]:
     """Trace and span id of a run. A UUID is the trace id, other text is hashed; the span id is made from it."""
     trace_id = uuid.UUID(run_id).bytes if _UUID.fullmatch(run_id) else b""
     if not any(trace_id):

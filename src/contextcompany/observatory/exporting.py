@@ -17,6 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
 from contextcompany.observatory import document, envelopes, originals, otlp_json, queries
+from contextcompany.observatory.contexts import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -45,10 +46,9 @@ class Export(NamedTuple):
 
 def of_run(store: Store, run_id: str, format_: Format) -> Export | None:
     """One run, by its id or its trace's; None when there is none."""
-    found = queries.run(store, run_id)
-    if found is None:
+    trace_id = queries.trace_of(store, run_id)
+    if trace_id is None:
         return None
-    trace_id = found.run.trace_id
     return _export(trace_id, format_, _runs(store, [trace_id], format_))
 
 
@@ -132,16 +132,12 @@ def _jsonl(store: Store, trace_id: str) -> Iterator[bytes]:
     if whole is None:
         return
     lines = {line.span_id: line for line in whole.spans}
-    yield b'{"run":' + _json(whole.run) + b',"spans":['
+    yield b'{"run":' + as_json(whole.run) + b',"spans":['
     comma = b""
     for span_id, fact in queries.facts(store, trace_id, lines):
-        yield comma + _json(lines[span_id]._asdict() | {"fact": fact})
+        yield comma + as_json(lines[span_id]._asdict() | {"fact": fact})
         comma = b","
-    yield b'],"feedback":' + _json(whole.feedback) + b"}\n"
-
-
-def _json(value: Any) -> bytes:
-    return orjson.dumps(value, default=lambda held: held._asdict())
+    yield b'],"feedback":' + as_json(whole.feedback) + b"}\n"
 
 
 def _markdown(store: Store, trace_id: str) -> Iterator[bytes]:

@@ -17,7 +17,21 @@ from contextcompany.observatory import sql
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["KEYS", "LOST_AFTER_S", "MAX_HITS", "Condition", "Filter", "FilterError", "parse", "phrase", "replaced"]
+__all__ = [
+    "KEYS",
+    "KINDS",
+    "LOST_AFTER_S",
+    "MAX_HITS",
+    "NAMES",
+    "STATUSES",
+    "Condition",
+    "Filter",
+    "FilterError",
+    "moment",
+    "parse",
+    "phrase",
+    "replaced",
+]
 
 LOST_AFTER_S: Final = 600.0
 """A run that is open and of which nothing came for so long is lost: its process may be dead."""
@@ -52,8 +66,10 @@ KEYS: Final = {
 }
 """What a filter may ask for, with what each means."""
 
-_STATUSES: Final = ("ok", "error", "partial", "unset", "running", "lost")
-_NAMES: Final = ("agent", "model", "tool", "provider", "user", "error")
+STATUSES: Final = ("ok", "error", "partial", "unset", "running", "lost")
+KINDS: Final = ("run", "other")
+NAMES: Final = ("agent", "model", "tool", "provider", "user", "error")
+"""Keys whose values are names that occur in a run."""
 
 _NUMBERS: Final = {
     "duration": "run.duration_ns",
@@ -77,6 +93,8 @@ _UNITS_NS: Final = {
     "w": 604_800 * _SECOND,
 }
 _MAX_CONDITIONS: Final = 20
+_MAX_NS: Final = 2**62
+"""More nanoseconds than that are as good as for ever, and SQLite's integers end at twice as many."""
 
 _TOKEN: Final = re.compile(
     r"(?P<no>-?)(?:"
@@ -109,6 +127,16 @@ class Filter(NamedTuple):
     searches: list[str]
     """What is searched for, in FTS5's language."""
 
+    @property
+    def where(self) -> str:
+        """All conditions, as SQL on `run`."""
+        return f"({') AND ('.join(each.text for each in self.conditions)})"
+
+    @property
+    def values(self) -> list[Any]:
+        """For its question marks."""
+        return [value for each in self.conditions for value in each.values]
+
 
 def parse(text: str, now_ns: int, lost_after_s: float = LOST_AFTER_S) -> Filter:
     """Read a filter.
@@ -134,6 +162,23 @@ def parse(text: str, now_ns: int, lost_after_s: float = LOST_AFTER_S) -> Filter:
     if "kind" not in keys:
         conditions.append(Condition(sql.text("filters/kind"), ("run",)))
     return Filter(conditions, searches)
+
+
+def moment(text: str, now_ns: int) -> int:
+    """When it was, in nanoseconds since the epoch: `30m`, `12h` or `7d` ago, or a date.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        return now_ns - _span_ns(text)
+    except ValueError:
+        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    at = (
+        int((when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp()) * _SECOND
+        + when.microsecond * 1000
+    )
+    return max(-_MAX_NS, min(at, _MAX_NS))
 
 
 def replaced(text: str, key: str, token: str | None) -> str:
@@ -194,9 +239,9 @@ def _what(key: str) -> str:
 
 
 def _status(token: _Token, now: _Now) -> Condition:
-    if token.value not in _STATUSES:
-        near = get_close_matches(token.value, _STATUSES, 1, 0.5)
-        said = f"`{token.text}`: a status is one of {', '.join(_STATUSES)}."
+    if token.value not in STATUSES:
+        near = get_close_matches(token.value, STATUSES, 1, 0.5)
+        said = f"`{token.text}`: a status is one of {', '.join(STATUSES)}."
         raise token.wrong(said, f"status:{near[0]}" if near else None)
     if token.value in {"running", "lost"}:
         return Condition(sql.text(f"filters/{token.value}"), (now.ns - now.lost_after_ns,))
@@ -204,7 +249,7 @@ def _status(token: _Token, now: _Now) -> Condition:
 
 
 def _kind(token: _Token, now: _Now) -> Condition:  # noqa: ARG001 - as all of them
-    if token.value not in {"run", "other"}:
+    if token.value not in KINDS:
         raise token.wrong(f"`{token.text}`: a kind is run or other.", "kind:run")
     return Condition(sql.text("filters/kind"), (token.value,))
 
@@ -226,14 +271,10 @@ def _plain(token: _Token, now: _Now) -> Condition:  # noqa: ARG001
 
 def _time(token: _Token, now: _Now) -> Condition:
     try:
-        at = now.ns - _span_ns(token.value)
+        at = moment(token.value, now.ns)
     except ValueError:
-        try:
-            when = datetime.fromisoformat(token.value.replace("Z", "+00:00"))
-        except ValueError:
-            said = f"`{token.text}`: `{token.value}` is neither a time such as 30m, 12h, 7d nor a date."
-            raise token.wrong(said, f"{token.key}:1h") from None
-        at = int((when if when.tzinfo else when.replace(tzinfo=timezone.utc)).timestamp() * 1e9)
+        said = f"`{token.text}`: `{token.value}` is neither a time such as 30m, 12h, 7d nor a date."
+        raise token.wrong(said, f"{token.key}:1h") from None
     return Condition(f"run.start_ns {'>=' if token.key == 'since' else '<'} ?", (at,))
 
 
@@ -246,7 +287,7 @@ _OTHERS: Final[dict[str, Callable[[_Token, _Now], Condition]]] = {
     "read_as": _plain,
     "since": _time,
     "until": _time,
-    **dict.fromkeys(_NAMES, _name),
+    **dict.fromkeys(NAMES, _name),
 }
 
 
@@ -254,4 +295,4 @@ def _span_ns(text: str) -> int:
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise ValueError(text)
-    return int(float(match[1]) * _UNITS_NS[match[2]])
+    return int(min(float(match[1]) * _UNITS_NS[match[2]], _MAX_NS))

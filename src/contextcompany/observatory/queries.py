@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections import defaultdict
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from contextcompany.observatory import filters, originals
+from contextcompany._version import __version__
+from contextcompany.observatory import cursors, filters, originals, prices
 from contextcompany.observatory.contexts import (
+    About,
     Failure,
     Feedback,
     Hit,
@@ -41,24 +42,33 @@ if TYPE_CHECKING:
     from contextcompany.observatory.store import Reader, Store
 
 __all__ = [
+    "GROUPS",
+    "MAX_PAGE",
     "SORTS",
     "FilterError",
+    "about",
     "facts",
     "failures",
     "feedback",
+    "lines",
     "lost",
+    "matching",
     "run",
     "runs",
     "search",
     "sessions",
+    "shown",
     "span",
     "stats",
     "tool_calls",
+    "top_of",
     "trace_ids",
+    "trace_of",
     "trailing",
 ]
 
 MAX_PAGE: Final = 500
+"""The longest page of any list."""
 
 SORTS: Final = {
     "start": "run.start_ns",
@@ -109,22 +119,22 @@ def runs(
     if sort not in SORTS:
         raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
     key = SORTS[sort]
-    conditions = [each.text for each in parsed.conditions]
-    values = [value for each in parsed.conditions for value in each.values]
+    where, values = parsed.where, parsed.values
     if only is not None:
-        conditions.append("run.trace_id IN (SELECT value FROM json_each(?))")
+        where += " AND run.trace_id IN (SELECT value FROM json_each(?))"
         values.append(orjson.dumps(only).decode())
     if after is not None:
-        conditions.append(f"({key}, run.id) < (?, ?)")
-        values += _read_cursor(after, sort)
+        where += f" AND ({key}, run.id) < (?, ?)"
+        values += cursors.read(after, sort, float, int)
+    where += f" ORDER BY {key} DESC, run.id DESC"
     limit = max(1, min(limit, MAX_PAGE))
-    where = f"({') AND ('.join(conditions)}) ORDER BY {key} DESC, run.id DESC"
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
+        (change,) = reader.row("newest_change")
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
-        scores = _scores(reader, [row.trace_id for row in rows])
+        listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage([_scored(_run(row, now, lost_after_s), scores) for row in rows[:limit]], cursor, found)
+    return RunPage(listed, cursor, found, change)
 
 
 def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = None) -> Iterator[str]:
@@ -136,19 +146,26 @@ def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = No
         FilterError: the filter is wrong.
     """
     if filter_ is None:
-        return _trace_ids(store, [])
-    parsed = filters.parse(filter_, time.time_ns() if now_ns is None else now_ns, LOST_AFTER_S)
-    return _trace_ids(store, parsed.conditions)
+        return (row.trace_id for row in _matching(store, []))
+    return (row.trace_id for row in matching(store, filter_, now_ns=now_ns))
 
 
-def _trace_ids(store: Store, conditions: list[Condition]) -> Iterator[str]:
+def matching(
+    store: Store, filter_: str, *, also: Condition | None = None, now_ns: int | None = None
+) -> Iterator[RunRow]:
+    """All runs that a filter and another condition let through, as `trace_ids` gives them."""
+    parsed = filters.parse(filter_, time.time_ns() if now_ns is None else now_ns)
+    return _matching(store, [*parsed.conditions, *([also] if also else [])])
+
+
+def _matching(store: Store, conditions: list[Condition]) -> Iterator[RunRow]:
     where = " AND ".join([*(f"({each.text})" for each in conditions), "run.id > ?"]) + " ORDER BY run.id"
     values = [value for each in conditions for value in each.values]
     last = 0
     while True:
         with store.read() as reader:
             rows = [RunRow(*row) for row in reader.rows("runs", *values, last, MAX_PAGE, where=where)]
-        yield from (row.trace_id for row in rows)
+        yield from rows
         if len(rows) < MAX_PAGE:
             return
         last = rows[-1].id
@@ -163,9 +180,21 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         found = RunRow(*row)
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
-        scores = _scores(reader, [found.trace_id])
-    now = time.time_ns() if now_ns is None else now_ns
-    return Whole(_scored(_run(found, now, lost_after_s), scores), _lines(spans), said)
+        (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
+    return Whole(about, lines(spans), said, max([each.seen_ns for each in spans], default=0))
+
+
+def trace_of(store: Store, run_id: str) -> str | None:
+    """The trace id of a run by its id or its trace's; None when there is none."""
+    found = top_of(store, run_id)
+    return None if found is None else found[0]
+
+
+def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
+    """The trace and the span that a run is shown as, by its id or its trace's; None when there is none."""
+    with store.read() as reader:
+        row = reader.row("run_by_id", run_id)
+    return None if row is None else (RunRow(*row).trace_id, RunRow(*row).top)
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
@@ -173,35 +202,35 @@ def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after
     return runs(store, "status:lost", limit=limit, now_ns=now_ns, lost_after_s=lost_after_s).runs
 
 
-def _run(row: RunRow, now_ns: int, lost_after_s: float) -> Run:
+def shown(reader: Reader, rows: list[RunRow], now_ns: int, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
+    """Rows of the table, with what depends on the time, and what was thought of them."""
+    ids = orjson.dumps([row.trace_id for row in rows]).decode()
+    scores = {
+        trace_id: (label or (None if value is None else f"{value:g}"), count)
+        for trace_id, label, value, count, _ in reader.rows("scores_of_traces", ids)
+    }
+    return [_shown(row, *scores.get(row.trace_id, (None, 0)), now_ns - int(lost_after_s * 1e9)) for row in rows]
+
+
+def _shown(row: RunRow, feedback: str | None, feedback_count: int, lost_before_ns: int) -> Run:
     state = row.status
     if row.is_open:
-        state = "lost" if row.seen_ns < now_ns - lost_after_s * 1e9 else "running"
+        state = "lost" if row.seen_ns < lost_before_ns else "running"
     known = row._asdict() | {"state": state, "is_counting": row.settled_spans < row.spans}
-    return Run(**{name: known[name] for name in Run._fields if name in known})
+    known |= {"feedback": feedback, "feedback_count": feedback_count}
+    return Run(**{name: known[name] for name in Run._fields})
 
 
-def _scores(reader: Reader, trace_ids: list[str]) -> dict[str, tuple[str | None, int]]:
-    return {
-        trace_id: (label or (None if value is None else f"{value:g}"), count)
-        for trace_id, label, value, count, _ in reader.rows("scores_of_traces", orjson.dumps(trace_ids).decode())
-    }
-
-
-def _scored(run: Run, scores: dict[str, tuple[str | None, int]]) -> Run:
-    score, count = scores.get(run.trace_id, (None, 0))
-    return run._replace(feedback=score, feedback_count=count)
-
-
-def _lines(rows: list[SpanRow]) -> list[SpanLine]:
+def lines(rows: list[SpanRow]) -> list[SpanLine]:
+    """The spans of a run, each after the one it hangs under."""
     by_id = {row.span_id: row for row in rows}
     parents = tree(map(node_of, rows)).parents
     depths: dict[str, int] = {"": -1}
-    lines = []
+    made = []
     for span_id, parent_id in parents.items():
         depths[span_id] = depths[parent_id] + 1
-        lines.append(_line(by_id[span_id], parent_id, depths[span_id]))
-    return lines
+        made.append(_line(by_id[span_id], parent_id, depths[span_id]))
+    return made
 
 
 def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
@@ -243,17 +272,7 @@ def _cursor(sort: str, row: RunRow) -> str:
         "spans": row.spans,
         "errors": row.errors,
     }
-    return base64.urlsafe_b64encode(orjson.dumps([sort, values[sort], row.id])).decode().rstrip("=")
-
-
-def _read_cursor(after: str, sort: str) -> tuple[float, int]:
-    try:
-        said, value, id_ = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-    except ValueError:
-        said = value = id_ = None
-    if said != sort or not isinstance(value, (int, float)) or not isinstance(id_, int):
-        raise FilterError(after, f"`after={after}` is not what a page sorted by {sort} gave as its `next`.")
-    return value, id_
+    return cursors.write(sort, values[sort], row.id)
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
@@ -263,7 +282,7 @@ def search(store: Store, text: str, *, limit: int = 50) -> tuple[list[Hit], Sear
     """The newest texts that have this phrase."""
     said = filters.phrase(text)
     with store.read() as reader:
-        rows = reader.rows("said", said, max(1, min(limit, MAX_PAGE)))
+        rows = reader.rows("said", said, _at_most(limit))
         found = _searched(reader, [said], time.time_ns())
     hits = [Hit(trace_id, name, at, _excerpt(words(text_of(data)), text)) for trace_id, name, at, data in rows]
     return hits, found
@@ -344,7 +363,7 @@ def tool_calls(
         limit: How many, at most `MAX_PAGE`.
         with_content: Whether to read what each was given and what came out.
     """
-    limit = max(1, min(limit, MAX_PAGE))
+    limit = _at_most(limit)
     with store.read() as reader:
         if tool is None:
             rows = reader.rows("tool_calls", *after, limit)
@@ -362,7 +381,7 @@ def tool_calls(
 def failures(store: Store, *, since_ns: int = 0, limit: int = 50) -> list[Failure]:
     """What failed, alike errors together, the most frequent first."""
     with store.read() as reader:
-        return [Failure(*row) for row in reader.rows("failures", since_ns, max(1, min(limit, MAX_PAGE)))]
+        return [Failure(*row) for row in reader.rows("failures", since_ns, _at_most(limit))]
 
 
 # --- sessions, feedback ----------------------------------------------------------------------------------------------
@@ -371,18 +390,25 @@ def failures(store: Store, *, since_ns: int = 0, limit: int = 50) -> list[Failur
 def sessions(store: Store, *, after: tuple[int, str] = (_END, ""), limit: int = 50) -> list[Session]:
     """Sessions, the one with the newest run first; `after` is `last_ns` and `session_id` of the page before."""
     with store.read() as reader:
-        return [Session(*row) for row in reader.rows("sessions", *after, max(1, min(limit, MAX_PAGE)))]
+        return [Session(*row) for row in reader.rows("sessions", *after, _at_most(limit))]
 
 
 def feedback(store: Store, *, after: tuple[int, int] = (_END, 0), limit: int = 50) -> list[Feedback]:
     """Feedback, newest first, also about runs that have not arrived; `after` is `time_ns` and `id` of the last one."""
     with store.read() as reader:
-        return [Feedback(*row) for row in reader.rows("feedback", *after, max(1, min(limit, MAX_PAGE)))]
+        return [Feedback(*row) for row in reader.rows("feedback", *after, _at_most(limit))]
+
+
+def _at_most(limit: int) -> int:
+    """One more than a page tells whether there are more."""
+    return max(1, min(limit, MAX_PAGE + 1))
 
 
 # --- counts ----------------------------------------------------------------------------------------------------------
 
-_KINDS: Final = {"": "run", "agent": "run", "model": "step", "tool": "tool_call"}
+GROUPS: Final = {"agent": "run", "model": "step", "tool": "tool_call"}
+"""By what can be counted, and the kind of span that says it."""
+
 _HOUR_NS: Final = 3600 * 10**9
 
 
@@ -399,9 +425,9 @@ def stats(store: Store, *, by: str = "", since_ns: int, until_ns: int, hours: in
     Raises:
         ValueError: `by` is something else.
     """
-    if by not in _KINDS:
+    if by and by not in GROUPS:
         raise ValueError(f"`by` must be agent, model or tool, got {by!r}.")
-    values = (max(1, hours), by, _KINDS[by], since_ns // _HOUR_NS, until_ns // _HOUR_NS + 1)
+    values = (max(1, hours), by, GROUPS.get(by, "run"), since_ns // _HOUR_NS, until_ns // _HOUR_NS + 1)
     histograms: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
     with store.read() as reader:
         for hour, name, bucket, count in reader.rows("latencies", *values):
@@ -423,3 +449,37 @@ def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:
         if left <= 0 < count:
             return int(1000 * 2 ** ((bucket + 0.5) / 4))
     return None
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def about(store: Store) -> About:
+    """The file, and what is in it."""
+    with store.read() as reader:
+        size, used = reader.row("pages")
+        runs, spans, texts, oldest, newest, schema_version = reader.row("about")
+        meta = dict(reader.rows("meta"))
+        behind = _searched(reader, [], time.time_ns())
+    log = store.path.with_name(f"{store.path.name}-wal")
+    return About(
+        path=str(store.path),
+        bytes=size,
+        free_bytes=size - used,
+        log_bytes=log.stat().st_size if log.exists() else 0,
+        runs=runs,
+        spans=spans,
+        texts=texts,
+        oldest_ns=oldest,
+        newest_ns=newest,
+        max_age_s=meta["max_age_s"] or None,
+        max_bytes=meta["max_bytes"] or None,
+        pruned_runs=meta["pruned_runs"],
+        pruned_before_ns=meta["pruned_before"] or None,
+        refused_snapshots=meta["refused_snapshots"],
+        trailing=behind.trailing,
+        trailing_s=behind.trailing_s,
+        price_table=prices.price_table(),
+        schema_version=schema_version,
+        version=__version__,
+    )

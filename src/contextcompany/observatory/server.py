@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.store import Store
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "config", "listen", "serve"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "Server", "config", "listen", "serve"]
 
 DEFAULT_HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 4318
@@ -57,17 +57,18 @@ def serve(
     """
     with listen(host, port, token) as listening:
         app = create_app(StoreSink(store), store=store, host=host, token=token)
-        _Server(config(app), partial(ready, _url(listening)) if ready else None).run([listening])
+        Server(app, partial(ready, _url(listening)) if ready else None).run([listening])
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says when it is ready, signals included, and returns when it has stopped.
 
     uvicorn raises a signal again then, which would end the process before the store is closed.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
-        super().__init__(config)
+    def __init__(self, app: Starlette, ready: Callable[[], None] | None = None) -> None:
+        super().__init__(config(app))
+        self._app = app
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,6 +76,11 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self._ready is not None:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which would not end themselves, and what is being answered."""
+        self._app.state.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Stop; a second time, also what is being answered."""
@@ -109,7 +115,11 @@ def listen(host: str, port: int, token: str | None) -> socket.socket:
     if token is None and not is_loopback(host):
         raise ValueError(f"{host} can be reached from other machines: that needs a token (--token).")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    # Connections inherit it. asyncio sets it only where the socket was made with a protocol, which this one was not,
+    # and without it an answer's body waits 40 ms for the client to acknowledge its head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def _url(listening: socket.socket) -> str:

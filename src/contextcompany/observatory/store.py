@@ -31,10 +31,11 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from contextcompany.observatory import deleting, fold, sql
+from contextcompany.observatory import deleting, fold, prices, sql
 from contextcompany.observatory.database import StoreError, open_reader, open_writer
 from contextcompany.observatory.deleting import Pruned, Retention
 from contextcompany.observatory.preparing import Reading, prepared
+from contextcompany.observatory.settling import repriced
 from contextcompany.observatory.writing import BusyError, Writer
 
 if TYPE_CHECKING:
@@ -45,10 +46,15 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.otlp import Batch
     from contextcompany.observatory.preparing import Prepared
+    from contextcompany.observatory.settling import Settled
 
-__all__ = ["BusyError", "Pruned", "Reader", "Retention", "Store", "StoreError"]
+__all__ = ["BusyError", "Pruned", "Reader", "Retention", "SlowError", "Store", "StoreError"]
 
-READING = Reading(fold.fold, fold.feedback)
+READING = Reading(fold.fold, fold.feedback, prices.price)
+
+
+class SlowError(StoreError):
+    """Reading took longer than it may, and was stopped."""
 
 
 class Reader:
@@ -70,9 +76,10 @@ class Reader:
 class Store:
     """One file. Any thread may call."""
 
-    def __init__(self, path: Path, writer: Writer | None, reading: Reading) -> None:
+    def __init__(self, path: Path, writer: Writer | None, reading: Reading, read_limit_s: float | None) -> None:
         self.path = path
         self.reading = reading
+        self._read_limit_s = read_limit_s
         self._writer = writer
         self._free: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
@@ -82,23 +89,31 @@ class Store:
         self._dictionary: bytes = row[0]
 
     @classmethod
-    def open(cls, path: Path, *, can_write: bool = True, reading: Reading = READING) -> Store:
+    def open(
+        cls,
+        path: Path,
+        *,
+        can_write: bool = True,
+        reading: Reading = READING,
+        read_limit_s: float | None = None,
+    ) -> Store:
         """Open a file, which is made where there is none and brought to the newest version where it is older.
 
         Args:
             path: Its name. Beside it are `…-wal` and `…-shm` while it is open.
             can_write: Without it nothing is made or changed, and `write` raises.
             reading: How spans and logs are understood.
+            read_limit_s: How long one question may take; None: as long as it takes.
 
         Raises:
             StoreError: it cannot be opened, is something else, or was made by a newer version.
         """
         if not can_write:
-            return cls(path, None, reading)
+            return cls(path, None, reading, read_limit_s)
         connection = open_writer(path)
         try:
-            store = cls(path, None, reading)
-            store._writer = Writer(connection)
+            store = cls(path, None, reading, read_limit_s)
+            store._writer = Writer(connection, reading.price)
         except BaseException:
             connection.close()
             raise
@@ -131,19 +146,44 @@ class Store:
         """
         return deleting.prune(self._writing(), retention)
 
+    def reprice(self, trace_ids: Iterable[str]) -> list[Settled]:
+        """Calculate the costs of these runs anew, but for those that were provided, in one transaction.
+
+        The counts per hour follow. Of runs that are not there nothing is said.
+        """
+        writer, ids = self._writing(), [*trace_ids]
+        return writer.do(lambda: [writer.settle(each, repriced) for each in writer.runs(ids)])
+
+    def is_due(self, retention: Retention) -> bool:
+        """Whether `prune` has something to delete; takes no time."""
+        with self.read() as reader:
+            return deleting.is_due(reader, retention)
+
+    def keep(self, retention: Retention) -> None:
+        """Write down what is kept from now on, for who looks at the file; `prune` does it."""
+        writer = self._writing()
+        writer.do(lambda: deleting.write_down(writer, retention))
+
     def backup(self, path: Path) -> None:
         """A copy of the file as it is now, without free space. Writing goes on meanwhile.
 
         Raises:
             StoreError: there is a file with that name already, or it cannot be written.
         """
-        if path.exists():
-            raise StoreError(f"{path} exists already. Name another file.")
+        try:
+            path.touch(0o600, exist_ok=False)  # people's prompts are in it; SQLite writes into a file that is empty
+        except FileExistsError:
+            raise StoreError(f"{path} exists already. Name another file.") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
         connection = self._connection()
         try:
             connection.execute("VACUUM INTO ?", (str(path),))
-        except sqlite3.Error as error:
-            raise StoreError(f"{path} cannot be written: {error}.") from error
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{path} cannot be written: {error}.") from error
+            raise
         finally:
             self._give_back(connection)
 
@@ -156,15 +196,39 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Reader]:
-        """The file as it is now, unchanged while the block runs."""
+        """The file as it is now, unchanged while the block runs.
+
+        Raises:
+            SlowError: it took longer than `read_limit_s`.
+        """
         connection = self._connection()
         try:
             connection.execute("BEGIN")
-            yield Reader(connection, self._dictionary)
+            with self._limited(connection):
+                yield Reader(connection, self._dictionary)
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             self._give_back(connection)
+
+    @contextmanager
+    def _limited(self, connection: sqlite3.Connection) -> Iterator[None]:
+        # By a timer: SQLite's progress handler would wait for Python's lock every time it is called.
+        if self._read_limit_s is None:
+            yield
+            return
+        timer = threading.Timer(self._read_limit_s, connection.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if str(error) != "interrupted":
+                raise
+            said = f"This was not found within {self._read_limit_s:g} s and was stopped. Ask for less, or by a filter."
+            raise SlowError(said) from None
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Write and index what waits, and close all connections. May be called twice."""

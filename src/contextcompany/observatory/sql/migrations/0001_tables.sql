@@ -77,7 +77,7 @@ CREATE TABLE span (
     is_settled INTEGER NOT NULL, -- 1 when it is in the table `rollup`.
     unknown TEXT, -- JSON: the attributes that were not understood.
     words TEXT NOT NULL, -- What search finds it by, beyond its long texts.
-    seen_ns INTEGER NOT NULL, -- When it arrived here, by this machine's clock.
+    seen_ns INTEGER NOT NULL, -- When it arrived here or was last counted anew, by this machine's clock: later than what could be seen before.
     UNIQUE (run, span_id)
 );
 CREATE INDEX span_tool ON span (name, start_ns, id) WHERE kind = 'tool_call';

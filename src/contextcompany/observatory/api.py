@@ -1,0 +1,124 @@
+"""The JSON API over HTTP: reads a question, has it answered beside the event loop, and writes the answer."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from contextcompany.observatory import parameters
+from contextcompany.observatory.answers import MissingError
+from contextcompany.observatory.contexts import Problem, as_json
+from contextcompany.observatory.endpoints import ENDPOINTS, STREAMS
+from contextcompany.observatory.feed import MAX_CHANGE, Feed
+from contextcompany.observatory.filters import FilterError
+from contextcompany.observatory.intake import Refusal
+from contextcompany.observatory.otlp import JSON
+from contextcompany.observatory.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from contextcompany.observatory.endpoints import Endpoint
+    from contextcompany.observatory.feed import Watched
+    from contextcompany.observatory.intake import Intake
+    from contextcompany.observatory.store import Store
+
+__all__ = ["HEADERS", "Api"]
+
+HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_THREADS: Final = 3
+"""So many questions are looked up at once. The threads that write are others, so that reading does not keep them."""
+
+
+class Api:
+    """Answers the questions of `ENDPOINTS` and `STREAMS` from a store. For one event loop."""
+
+    def __init__(self, store: Store, intake: Intake) -> None:
+        self.feed = Feed(store)
+        self._store = store
+        self._intake = intake
+        self._reading = CapacityLimiter(_THREADS)
+        self._changing = CapacityLimiter(1)
+
+    def routes(self) -> list[Route]:
+        """Where they are asked."""
+        asked: list[tuple[Endpoint, Callable[[Endpoint, Request], Awaitable[Response]]]] = [
+            *((each, self._answer) for each in ENDPOINTS),
+            *((each, self._stream) for each in STREAMS),
+        ]
+        return [Route(each.path, partial(_said, respond, each), methods=[each.method]) for each, respond in asked]
+
+    async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
+        given = _given(endpoint, request)
+        if endpoint.body is not None:
+            given["body"] = parameters.read_body(endpoint.body, await self._body(request))
+        limiter = self._reading if endpoint.method == "GET" else self._changing
+        body = await run_sync(_answered, endpoint, self._store, given, limiter=limiter)
+        return Response(body, 200, HEADERS, JSON)
+
+    async def _stream(self, endpoint: Endpoint, request: Request) -> Response:
+        given = _given(endpoint, request)
+        came_to = request.headers.get("last-event-id", "")
+        if came_to.isdecimal():
+            given["since"] = min(int(came_to[:20]), MAX_CHANGE)
+        watched = await run_sync(endpoint.answer, self._store, given, limiter=self._reading)
+        return _Events(self.feed, watched, given["since"])
+
+    async def _body(self, request: Request) -> bytes:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise Refusal(415, f"The content type is {kind[:60]!r}, not {JSON}.")
+        with self._intake.room() as room:
+            return await room.read(request)
+
+
+class _Events(StreamingResponse):
+    """Server-sent events."""
+
+    def __init__(self, feed: Feed, watched: Watched, since: int | None) -> None:
+        super().__init__(feed.events(watched, since), 200, HEADERS, "text/event-stream")
+        self._feed = feed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send what there is until the client hangs up."""
+        with self._feed.watching():
+            await super().__call__(scope, receive, send)
+
+
+async def _said(
+    respond: Callable[[Endpoint, Request], Awaitable[Response]], endpoint: Endpoint, request: Request
+) -> Response:
+    """The answer, or why there is none."""
+    try:
+        return await respond(endpoint, request)
+    except FilterError as error:
+        return _refused(400, Problem(str(error), error.token, error.suggestion))
+    except MissingError as error:
+        return _refused(404, Problem(str(error)))
+    except Refusal as refusal:
+        return _refused(refusal.status, Problem(refusal.message), refusal.headers)
+    except StoreError as error:
+        return _refused(503, Problem(str(error)), {"Retry-After": "1"})
+
+
+def _refused(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    return Response(as_json(problem), status, HEADERS | (headers or {}), JSON)
+
+
+def _given(endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    said = parameters.read(endpoint.parameters, request.query_params.multi_items(), time.time_ns())
+    return said | request.path_params
+
+
+def _answered(endpoint: Endpoint, store: Store, given: dict[str, Any]) -> bytes:
+    return as_json(endpoint.answer(store, given))
