@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from contextcompany._version import __version__
-from contextcompany.observatory import cursors, filters, originals, prices
+from contextcompany.observatory import cursors, filters, originals, prices, sql
 from contextcompany.observatory.contexts import (
     About,
     Failure,
@@ -55,6 +55,7 @@ __all__ = [
     "matching",
     "run",
     "runs",
+    "runs_like",
     "search",
     "sessions",
     "shown",
@@ -83,6 +84,8 @@ SORTS: Final = {
 """By what runs can be sorted, largest first."""
 
 _END: Final = 2**63 - 1
+_LAST: Final = "\U0010ffff"
+"""Behind any other character."""
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -195,6 +198,16 @@ def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
     with store.read() as reader:
         row = reader.row("run_by_id", run_id)
     return None if row is None else (RunRow(*row).trace_id, RunRow(*row).top)
+
+
+def runs_like(store: Store, beginning: str, *, limit: int = 50, now_ns: int | None = None) -> list[Run]:
+    """Runs whose id, or whose trace's, begins like this, newest first."""
+    trace = beginning.replace("-", "").lower()
+    values = (trace, trace + _LAST, *(beginning, beginning + _LAST) * 2, max(1, min(limit, MAX_PAGE)))
+    where = sql.text("filters/run_like") + " ORDER BY run.start_ns DESC, run.id DESC"
+    with store.read() as reader:
+        rows = [RunRow(*row) for row in reader.rows("runs", *values, where=where)]
+        return shown(reader, rows, time.time_ns() if now_ns is None else now_ns)
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
