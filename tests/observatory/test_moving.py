@@ -73,7 +73,7 @@ def test_what_is_exported_is_imported(db, tmp_path, capsys):
 )
 def test_runs_are_chosen_by_id_or_by_a_filter(db, capsys, arguments, expected):
     """And go to standard output."""
-    assert main(["export", "--db", db, "--format", "jsonl", *arguments]) == 0
+    assert main(["export", "--db", db, "--format", "jsonl", *arguments]) == (0 if expected else 1)
 
     said = capsys.readouterr()
     assert [json.loads(line)["run"]["trace_id"] for line in said.out.splitlines()] == [*map(trace_id, expected)]
@@ -88,19 +88,23 @@ def test_a_run_can_be_read(db, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "code", "said"),
     [
-        (["export", "nobody"], "There is no run `nobody`, by its own id or its trace's."),
-        (["export", "--filter", "agnt:x"], "Did you mean `agent:x`?"),
-        (["export", trace_id(1), "--filter", ""], "Name runs, or give a --filter, not both."),
-        (["export", "-o", "/nowhere/runs.jsonl"], "/nowhere/runs.jsonl cannot be written: No such file or directory."),
-        (["import", "missing.json"], "missing.json cannot be read: No such file or directory."),
-        (["diff", trace_id(1), "nobody"], "There is no run `nobody`"),
+        (["export", "nobody"], 1, "There is no run `nobody`, by its own id or its trace's."),
+        (["export", "--filter", "agnt:x"], 2, "Did you mean `agent:x`?"),
+        (["export", trace_id(1), "--filter", ""], 2, "Name runs, or give a --filter, not both."),
+        (
+            ["export", "-o", "/nowhere/runs.jsonl"],
+            1,
+            "/nowhere/runs.jsonl cannot be written: No such file or directory.",
+        ),
+        (["import", "missing.json"], 1, "missing.json cannot be read: No such file or directory."),
+        (["diff", trace_id(1), "nobody"], 1, "There is no run `nobody`"),
     ],
 )
-def test_what_cannot_be_done_is_said(db, capsys, arguments, said):
+def test_what_cannot_be_done_is_said(db, capsys, arguments, code, said):
     """In a sentence."""
-    assert main([*arguments, "--db", db]) == 1
+    assert main([*arguments, "--db", db]) == code
     assert said in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import orjson
 
 from contextcompany import _words
-from contextcompany.commands import CommandError, fail, say
+from contextcompany.commands import CommandError, nothing, say
 from contextcompany.commands.comparison import shown
 from contextcompany.commands.store import default_path, opened
 from contextcompany.observatory import comparing, exporting, gates, importing, queries, words
@@ -47,13 +47,13 @@ def export(options: argparse.Namespace) -> int:
         said = f"Wrote {_words.size(size)} to {options.output}."
         say({"file": str(options.output), "bytes": size} if options.json else said)
     elif not size:
-        _note("There is nothing to export.")
+        return nothing("There is nothing to export.")
     return 0
 
 
 def _chosen(store: Store, options: argparse.Namespace) -> Export:
     if options.runs and options.filter is not None:
-        raise CommandError("Name runs, or give a --filter, not both.")
+        raise CommandError("Name runs, or give a --filter, not both.", code=2)
     if options.runs:
         return exporting.of_runs(store, [_trace(store, each) for each in options.runs], options.format)
     if options.filter is None:
@@ -183,8 +183,7 @@ def diff(options: argparse.Namespace) -> int:
     try:
         wanted = [gates.parse(each) for each in options.fail_on]
     except ValueError as error:
-        fail(str(error), as_json=options.json)
-        return 2  # as of any wrong argument: 1 says that the runs are different
+        raise CommandError(str(error), code=2) from error  # 1 says that the runs are different
     with opened(options) as store:
         found = comparing.compare(store, _whole(store, options.before), _whole(store, options.after))
     failed = [said for gate in wanted if (said := gates.broken(gate, found))]
