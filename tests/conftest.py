@@ -1,7 +1,11 @@
-"""What every test starts from: a clean environment, no network beyond loopback, a fresh pipeline."""
+"""What every test starts from: a clean environment, no network beyond loopback, a fresh pipeline.
+
+Tests that run for minutes or hours run only when asked for: `pytest -m soak`.
+"""
 
 import itertools
 import os
+import random
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +18,16 @@ from contextcompany import _diagnostics
 from receiver import Receiver
 
 _NUMBERS = itertools.count(1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the soak unless `-m` names it."""
+    if "soak" in (config.option.markexpr or ""):
+        return
+    soaking = [item for item in items if item.get_closest_marker("soak")]
+    if soaking:
+        config.hook.pytest_deselected(items=soaking)
+        items[:] = [item for item in items if item not in soaking]
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +80,14 @@ def receiver() -> Iterator[Receiver]:
     """An OTLP receiver of the test's own."""
     with Receiver() as started:
         yield started
+
+
+@pytest.fixture
+def seed() -> int:
+    """What the random instants of this test are made from; a failing test shows it."""
+    chosen = int(os.environ.get("FAULT_SEED", random.SystemRandom().randrange(10**6)))
+    print(f"FAULT_SEED={chosen}")
+    return chosen
 
 
 def _is_loopback(host: str) -> bool:

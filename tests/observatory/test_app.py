@@ -135,6 +135,17 @@ def test_connections_are_kept(observatory):
     assert codes == [200, 400, 200, 200]
 
 
+def test_answers_come_whole_and_at_once(observatory):
+    """On a connection that is kept, a body that waited until its head is acknowledged would come 40 ms later."""
+    with requests.Session() as session:
+        session.get(observatory.url + "/healthz", timeout=5)
+        started = time.monotonic()
+        for _ in range(50):
+            session.get(observatory.url + "/healthz", timeout=5)
+
+    assert time.monotonic() - started < 1
+
+
 def test_chunked_bodies_are_taken(observatory):
     """As clients send them that do not know the length."""
     body = gzip.compress(traces(*some_spans(50)))
@@ -321,28 +332,6 @@ def test_a_client_that_goes_away_leaves_nothing_behind(observatory):
 
     assert observatory.intake.in_flight == 0
     assert observatory.sink.batches == []
-
-
-def test_two_hundred_slow_clients_at_once(observatory):
-    """All are served, and others meanwhile."""
-    requests_of = {number: traces(*[some_span(number * 100 + each) for each in range(1, 26)]) for number in range(200)}
-    head = "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n"
-    connections = {number: socket.create_connection(("127.0.0.1", observatory.port)) for number in requests_of}
-    sent = {number: head.format(PROTOBUF, len(body)).encode() + body for number, body in requests_of.items()}
-    for part in range(4):
-        for number, connection in connections.items():
-            whole = sent[number]
-            connection.sendall(whole[len(whole) * part // 4 : len(whole) * (part + 1) // 4])
-        assert post(observatory, traces(some_span(10**6 + part))).status_code == 200
-    answers = []
-    for connection in connections.values():
-        connection.settimeout(10)
-        answers.append(connection.recv(4096)[:15])
-        connection.close()
-
-    assert answers == [b"HTTP/1.1 200 OK"] * 200
-    assert len({span.span_id for span in observatory.sink.spans}) == 200 * 25 + 4
-    assert observatory.intake.in_flight == 0
 
 
 # --- who may speak ---------------------------------------------------------------------------------------------------

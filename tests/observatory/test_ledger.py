@@ -89,7 +89,25 @@ SHAPES = {
     "embeddings": ([run(step(tokens=(9,), name="embed"), step(tokens=A))], (19, 5), None, ["2", "3"], []),
     "a call in a tool": ([run(tool(step(tokens=A)))], A, None, ["3"], []),
     "a call in a handler": ([other(run(step(tokens=A)))], A, None, ["3"], []),
+    "embeddings in a tool": ([run(tool(step(tokens=(9,))), step(tokens=A))], (19, 5), None, ["3", "4"], []),
+    "a call that failed, and said zero": ([run(step(tokens=(0, 0)), step(tokens=A))], A, None, ["2", "3"], []),
     # Sums on what holds calls.
+    "a batch's sum": ([run(other(step(tokens=A), step(tokens=B), tokens=BOTH))], BOTH, None, ["3", "4"], ["2"]),
+    "a batch that is a call": (
+        [run(step(step(tokens=(9,)), step(tokens=(7,)), step(tokens=(7,)), tokens=(23,)))],
+        (23,),
+        None,
+        ["3", "4", "5"],
+        ["2"],
+    ),
+    "a batch whose calls say nothing": ([run(other(step(), step(), tokens=BOTH))], BOTH, None, ["2"], []),
+    "batches in a batch": (
+        [other(other(step(tokens=A), tokens=A), other(step(tokens=B), tokens=B), tokens=BOTH)],
+        BOTH,
+        None,
+        ["3", "5"],
+        ["1", "2", "4"],
+    ),
     "an agent's sum of one": ([run(step(tokens=A), tokens=A)], A, None, ["2"], ["1"]),
     "an agent's sum": ([run(step(tokens=A), step(tokens=B), tokens=BOTH)], BOTH, None, ["2", "3"], ["1"]),
     "an agent's sum of less": ([run(step(tokens=A), step(tokens=B), tokens=A)], BOTH, None, ["2", "3"], ["1"]),
@@ -130,6 +148,50 @@ SHAPES = {
     "a call that says nothing in a call": ([step(step(), tokens=A)], A, None, ["1"], []),
     "two calls in a call": ([step(step(tokens=A), step(tokens=B), tokens=BOTH)], BOTH, None, ["2", "3"], ["1"]),
     "counted differently": ([step(step(tokens=(100, 5, 90)), tokens=(10, 5, 90))], (100, 5, 90), None, ["2"], ["1"]),
+    "reasoning beside the output, by one of two": (
+        [step(step(tokens=(10, 9, None, None, 4)), tokens=(10, 5, None, None, 4))],
+        (10, 9, None, None, 4),
+        None,
+        ["2"],
+        ["1"],
+    ),
+    "reasoning is a part": (
+        [run(step(tokens=(10, 9, None, None, 4)), step(tokens=(20, 7, None, None, 7)))],
+        (30, 16, None, None, 11),
+        None,
+        ["2", "3"],
+        [],
+    ),
+    "a stream whose client missed what came out": ([step(step(tokens=(10,)), tokens=A)], A, None, ["2"], ["1"]),
+    "a stream whose client missed it, in a sum": (
+        [run(step(step(tokens=(10,)), tokens=A), step(tokens=B), tokens=BOTH)],
+        BOTH,
+        None,
+        ["3", "4"],
+        ["1", "2"],
+    ),
+    "a stream whose client saw more": ([step(step(tokens=(10, 5, 4)), tokens=A)], (10, 5, 4), None, ["2"], ["1"]),
+    "a stream told by siblings, each a half": (
+        [run(step(tokens=(10,), answer="x"), step(tokens=(None, 5), answer="x"))],
+        A,
+        None,
+        ["2"],
+        ["3"],
+    ),
+    "a stream told by three": (
+        [step(step(step(tokens=(10,)), tokens=(10, 5)), tokens=(10, 5, 4))],
+        (10, 5, 4),
+        None,
+        ["3"],
+        ["1", "2"],
+    ),
+    "another model's call around a call": (
+        [step(other(step(tokens=B, answer="y")), tokens=A, answer="x")],
+        BOTH,
+        None,
+        ["1", "3"],
+        [],
+    ),
     "nested with one id": ([step(step(tokens=A, answer="x"), tokens=A, answer="x")], A, None, ["2"], ["1"]),
     "nested with one id, one without tokens": ([step(step(answer="x"), tokens=A, answer="x")], A, None, ["1"], []),
     "nested with two ids": ([step(step(tokens=B, answer="y"), tokens=A, answer="x")], BOTH, None, ["1", "2"], []),
@@ -202,6 +264,35 @@ SHAPES = {
         ["2", "3"],
         ["1"],
     ),
+    "retries that cost, without ids": (
+        [step(step(tokens=A), step(tokens=A), tokens=A)],
+        (20, 10),
+        None,
+        ["2", "3"],
+        ["1"],
+    ),
+    "retries in a call that says nothing": ([step(step(tokens=A), step(tokens=B))], BOTH, None, ["2", "3"], []),
+    "retries, each told by two": (
+        [run(step(step(tokens=A, answer="x"), tokens=A), step(step(tokens=B, answer="y"), tokens=B))],
+        BOTH,
+        None,
+        ["3", "5"],
+        ["2", "4"],
+    ),
+    "retries with one id": (  # a proxy that answers again from its cache
+        [run(step(tokens=A, answer="x"), step(step(tokens=A, answer="x"), tokens=A))],
+        A,
+        None,
+        ["4"],
+        ["2", "3"],
+    ),
+    "a fallback to another model": (
+        [step(step(), step(tokens=B, answer="y"), tokens=B, answer="y")],
+        B,
+        None,
+        ["3"],
+        ["1"],
+    ),
     "retries side by side": ([run(step(), step(tokens=A, answer="x"))], A, None, ["3"], []),
     # Cost.
     "a call's cost": ([run(step(tokens=A, cost=0.5))], A, 0.5, ["2"], []),
@@ -250,8 +341,8 @@ SHAPES = {
 
 
 def test_the_table_is_long_enough():
-    """The traps are many."""
-    assert len(SHAPES) >= 60
+    """The traps are many, and no two are the same."""
+    assert len({repr(shapes) for shapes, *_ in SHAPES.values()}) == len(SHAPES) >= 60
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -305,6 +396,10 @@ def test_own_and_total():
         ),
         ([step(step(tokens=A, name="m"), tokens=A)], {"1": "It holds the same call, told by m (2)."}),
         (
+            [run(step(step(tokens=(10,), name="m"), tokens=A), step(tokens=B), tokens=BOTH)],
+            {"1": "It holds the calls that it is the sum of.", "2": "It holds the same call, told by m (3)."},
+        ),
+        (
             [run(step(tokens=A, answer="x", name="m"), step(tokens=A, answer="x"))],
             {"3": "It is the same call as m (2): both have the response id x."},
         ),
@@ -322,7 +417,8 @@ def test_reasons(shapes, why):
 # --- prices ----------------------------------------------------------------------------------------------------------
 
 
-def price(fact):
+def price(entry):
+    fact = entry.fact
     return None if fact.name == "unknown" else Price(fact.tokens.input * 0.01, "table")
 
 

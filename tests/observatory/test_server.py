@@ -1,98 +1,91 @@
 """The Observatory as a process."""
 
-import os
 import signal
 import socket
-import sqlite3
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
+from random import Random
+from threading import Lock
 
 import pytest
 import requests
 from otlp_bodies import some_span, traces
+from served import Served
 
 from contextcompany.observatory import serve, server
-from contextcompany.observatory.otlp import PROTOBUF
-from programs import finish, start_program
-
-PROGRAM = """
-import sys
-from pathlib import Path
-from contextcompany.observatory import serve
 from contextcompany.observatory.store import Store
 
-with Store.open(Path(sys.argv[1])) as store:
-    serve(port=0, store=store, ready=lambda url: print(url, flush=True))
-print("closed")
-"""
+
+def some_traces(number):
+    """A request with 25 spans of 4 KB, and their ids."""
+    spans = [some_span(number * 100 + each) for each in range(1, 26)]
+    for span in spans:
+        span.trace_id = number.to_bytes(16, "big")
+        span.attributes.add(key="gen_ai.input.messages").value.string_value = f"{number} " * 800
+    return traces(*spans), {span.span_id.hex() for span in spans}
 
 
-def start(path):
-    """A process that serves, and its URL."""
-    program = start_program(PROGRAM, str(path))
-    return program, program.stdout.readline().strip()
+def killed(path, numbers, after):
+    """Send to a new process from all sides, kill it `after` so many answers; ids of what it acknowledged."""
+    served = Served(path)
+    acknowledged, answers = set(), 0
+    lock = Lock()
+
+    def send(number):
+        nonlocal answers
+        body, ids = some_traces(number)
+        if served.post(body) == 200:
+            with lock:
+                answers += 1
+                acknowledged.update(ids)
+                if answers == after:
+                    served.kill()
+
+    with ThreadPoolExecutor(8) as pool:
+        deque(pool.map(send, numbers), 0)
+    assert answers >= after
+    return acknowledged
 
 
-def kept(path):
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        return {row[0] for row in connection.execute("SELECT span_id FROM span")}
+def kill_many(path, seed, rounds):
+    rng = Random(seed)
+    acknowledged = set()
+    for round_ in range(rounds):
+        first = 1 + 1000 * round_
+        acknowledged |= killed(path, range(first, first + 100), rng.randint(1, 60))
+    with Served(path) as again:
+        body, ids = some_traces(10**6)
+        assert again.post(body) == 200
+        assert (acknowledged | ids) - again.kept() == set()
+    with Store.open(path) as store:
+        assert store.problems() == []
 
 
-def post(url, number):
-    """The id of a span that was acknowledged, or None."""
-    span = some_span(number)
-    headers = {"Content-Type": PROTOBUF}
-    try:
-        response = requests.post(url + "/v1/traces", data=traces(span), headers=headers, timeout=10)
-    except requests.RequestException:
-        return None
-    return span.span_id.hex() if response.status_code == 200 else None
+@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.soak)])
+def test_what_was_acknowledged_survives_kills(tmp_path, seed, rounds):
+    """Under load, at some moment, on the file that the kills before have left; and the file is sound."""
+    kill_many(tmp_path / "db", seed, rounds)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_it_is_asked_to(tmp_path, ending):
     """Quietly, so that the store can be closed."""
-    program, url = start(tmp_path / "db")
-    sent = post(url, 1)
+    served = Served(tmp_path / "db")
+    span = some_span()
+    assert served.post(traces(span)) == 200
 
-    program.send_signal(ending)
-    out, err = program.communicate(timeout=20)
-
-    assert (out, err, program.returncode) == ("closed\n", "", 0)
-    assert kept(tmp_path / "db") == {sent}
-
-
-@pytest.mark.parametrize("round_", range(3))
-def test_what_was_acknowledged_survives_a_kill(tmp_path, round_):
-    """Under load, at some moment."""
-    program, url = start(tmp_path / "db")
-    with ThreadPoolExecutor(8) as pool:
-        acknowledged = [pool.submit(post, url, number) for number in range(1, 2000)]
-        while sum(each.done() for each in acknowledged) < 50 + 100 * round_:
-            time.sleep(0.005)
-        os.kill(program.pid, signal.SIGKILL)
-        ids = {each.result() for each in acknowledged} - {None}
-    program.communicate()
-
-    assert len(ids) >= 50
-    assert ids - kept(tmp_path / "db") == set()
+    assert served.end(ending) == ("closed\n", "", 0)
+    assert served.kept() == {span.span_id.hex()}
 
 
 def test_it_is_ready_soon_and_small(tmp_path):
     """Within seconds on a busy machine (0.4 s on a quiet one), in less than 80 MB."""
     started = time.monotonic()
-    program, url = start(tmp_path / "db")
-    assert requests.get(url + "/healthz", timeout=10).status_code == 200
-    took = time.monotonic() - started
-    memory = resident(program.pid)
-    program.terminate()
-    finish(program)
-
-    assert took < 5
-    assert memory < 80 * 2**20
+    with Served(tmp_path / "db") as served:
+        assert requests.get(served.url + "/healthz", timeout=10).status_code == 200
+        assert time.monotonic() - started < 5
+        assert served.memory() < 80 * 2**20
 
 
 def test_its_port_may_be_taken():
@@ -119,7 +112,3 @@ def test_loopback_needs_none(host):
     """By whatever name."""
     with server.listen(host, 0, None) as listening:
         assert listening.getsockname()[0] in ("127.0.0.1", "::1")
-
-
-def resident(pid):
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -7,7 +7,7 @@ again; two spans may tell of one call, and one of them counts. Whatever was said
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory.fold import Tokens
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.fold import Fact
 
-__all__ = ["Amount", "Entry", "Price", "Totals", "count"]
+__all__ = ["CALCULATED", "Amount", "Entry", "Price", "Totals", "count"]
+
+CALCULATED: Final = "calculated"
+"""The source of a cost that was worked out by a price table, as our SDK says it too."""
 
 
 class Entry(NamedTuple):
@@ -65,7 +68,7 @@ class Totals(NamedTuple):
 
 
 def count(
-    entries: Iterable[Entry | tuple[str, str, Fact]], price: Callable[[Fact], Price | None] | None = None
+    entries: Iterable[Entry | tuple[str, str, Fact]], price: Callable[[Entry], Price | None] | None = None
 ) -> Totals:
     """Count every call among the spans of one trace once.
 
@@ -100,6 +103,14 @@ class _Line:
     def is_counted(self) -> bool:
         return self.tokens is not None or self.cost is not None
 
+    def learn(self, told: Tokens | None) -> None:
+        """Know the counts that only another span of the same call says, as that of a stream whose usage it missed."""
+        if told is None or self.tokens is None:
+            self.tokens = self.tokens or told
+        elif all(None in both or both[0] == both[1] for both in zip(self.tokens, told, strict=True)):
+            mine, theirs = self.tokens, told
+            self.tokens = Tokens(*(b if a is None else a for a, b in zip(mine, theirs, strict=True)))
+
 
 class _Below:
     """What is counted below a span."""
@@ -130,6 +141,14 @@ class _Below:
         if len(more) > len(self.near):  # a long list is never copied into a short one
             self.near, more = more, self.near
         self.near += more
+
+    def teach(self, inner: _Line, told: Tokens | None) -> None:
+        """Have the one below learn what the span around it says of the same call."""
+        before = _went_and_came(inner.tokens)
+        inner.learn(told)
+        after = _went_and_came(inner.tokens)
+        went, came = self.went_and_came
+        self.went_and_came = went + after[0] - before[0], came + after[1] - before[1]
 
 
 _BOUNDARIES = frozenset({"run", "tool_call"})
@@ -195,8 +214,7 @@ class _Book:
         """One line stands for all; it is told what only others know."""
         kept, *others = sorted(lines, key=_doubt)
         for other in others:
-            if kept.tokens is None:
-                kept.tokens = other.tokens
+            kept.learn(other.tokens)
             if kept.cost is None:
                 kept.cost, kept.cost_source = other.cost, other.cost_source
             self._drop(other, f"It is the same call as {_called(kept)}: both have the response id {_id_of(kept)}.")
@@ -224,6 +242,9 @@ class _Book:
             counts = [_went_and_came(each.tokens) for each in inner]
             sums = sum(went for went, _ in counts), sum(came for _, came in counts)
             reason = f"It holds the same call, told by {_called(inner[0])}" if inner else ""
+            if len(inner) == 1 and inner[0].tokens is not None:
+                below.teach(inner[0], line.tokens)
+                sums = _went_and_came(inner[0].tokens)
         if line.cost is not None and cost:
             self._why[line.entry.span_id] = reason + "."
             line.cost = line.cost_source = None
@@ -242,7 +263,7 @@ class _Book:
 
     # The sums.
 
-    def close(self, price: Callable[[Fact], Price | None] | None) -> Totals:
+    def close(self, price: Callable[[Entry], Price | None] | None) -> Totals:
         """Price what nobody has, and add up."""
         own = {line.entry.span_id: _own(line, price) for line in self._down}
         sums: dict[str, _Sum] = {}
@@ -274,13 +295,13 @@ def _all_below(line: _Line) -> Iterator[_Line]:
         waiting += inner.children
 
 
-def _own(line: _Line, price: Callable[[Fact], Price | None] | None) -> Amount:
+def _own(line: _Line, price: Callable[[Entry], Price | None] | None) -> Amount:
     if not line.is_counted:
         return NOTHING
     tokens, cost, source = line.tokens, line.cost, line.cost_source
     unpriced = 0
     if tokens is not None and cost is None and not line.has_price:
-        found = None if price is None else price(line.entry.fact._replace(tokens=tokens))
+        found = None if price is None else price(line.entry._replace(fact=line.entry.fact._replace(tokens=tokens)))
         if found is None:
             unpriced = 1
         else:
