@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from contextcompany.observatory.otlp_json import encodable
+
 if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact, Message
     from contextcompany.observatory.otlp import Log, Span
@@ -62,7 +64,8 @@ _MAX_DEPTH: Final = 200
 def as_json(value: Any) -> bytes:
     """A context as JSON: an object of its fields.
 
-    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null.
+    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null, integers
+    of more than 64 bits text, and halves of a character U+FFFD.
     """
     try:
         return orjson.dumps(value, default=_plain)
@@ -79,15 +82,19 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(value: Any, depth: int) -> Any:
-    """The value with a sentence in place of what is nested too deep to be written."""
+    """The value as orjson can write it, with a sentence in place of what is nested too deep."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         value = _plain(value)
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
     if not isinstance(value, (dict, list, tuple)):
         return value
     if depth >= _MAX_DEPTH:
         return f"Nested deeper than {_MAX_DEPTH}: see the raw span."
     if isinstance(value, dict):
-        return {key: _flat(each, depth + 1) for key, each in value.items()}
+        return {_flat(key, depth): _flat(each, depth + 1) for key, each in value.items()}
     return [_flat(each, depth + 1) for each in value]
 
 
@@ -593,7 +600,8 @@ class Pair(NamedTuple):
     after: SpanLine | None
     """None: it went."""
     changes: list[Change]
-    """Empty when both say the same. Durations that differ by less than a tenth are the same."""
+    """Empty when both say the same. Durations that differ by less than a tenth are the same. Of a span that came or
+    went, what it says."""
 
 
 class Total(NamedTuple):
