@@ -125,6 +125,8 @@ def _add_observatory(commands: Any) -> None:
     observatory.add_argument(
         "--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d, or none (none)"
     )
+    observatory.add_argument("--open", action="store_true", help="open it in the browser, if there is one")
+    observatory.add_argument("--demo", action="store_true", help="fill it with demo runs, if there are none in it")
     observatory.add_argument(
         "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
     )
