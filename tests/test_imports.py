@@ -98,29 +98,31 @@ def test_delivery_is_made_of_parts_that_know_little_of_each_other():
 
 
 def test_the_observatory_stands_alone():
-    """Of the SDK it knows the wire's names, and how messages of any shape are read, which is pure.
+    """Of the SDK it knows the wire's names, and how messages of any shape are read and priced, which is pure.
 
     The SDK never imports it, but for the commands.
     """
     inside = {name for path in (SRC / "observatory").rglob("*.py") for name in imports(ast.parse(path.read_text()))}
     used = {name.split(".")[1] for name in inside if name.startswith("contextcompany.")} - {"observatory"}
 
-    assert used == {"semconv", "_envelopes", "_message_parts", "_messages"}
+    assert used == {"semconv", "_envelopes", "_message_parts", "_messages", "_rates", "_version"}
     assert {name for name, names in MODULES.items() if any("observatory" in each for each in names)} == set()
 
 
 def test_the_observatory_reads_by_pure_knowledge():
-    """The shapes of messages and of usage are known once, for who writes them and for who reads them.
+    """The shapes of messages and of usage, and prices, are known once, for who writes them and for who reads them.
 
     Only the modules that read need it; it touches no OpenTelemetry, and nothing else of the SDK.
     """
-    pure = {"_content", "_data", "_envelopes", "_message_parts", "_messages"}
+    pure = {"_content", "_data", "_envelopes", "_message_parts", "_messages", "_providers", "_rates", "_version"}
     told = {path.stem: imports(ast.parse(path.read_text())) for path in (SRC / "observatory").glob("*.py")}
 
     assert {name for name, names in told.items() if any(each.startswith("contextcompany._") for each in names)} == {
         "conversation",
         "counts",
         "fold",
+        "prices",
+        "queries",
         "shapes",
     }
     assert set().union(*map(ours, pure)) <= pure

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from contextcompany import _pricing
 from contextcompany._pricing import Price, price
 from contextcompany._providers import PRICE_LISTS, provider_of
+from contextcompany._rates import Counts, Model, Tariff
 
 VERSION = f"genai-prices/{genai_prices.__version__}"
 NOON = datetime(2026, 6, 1, 12, tzinfo=timezone.utc).timestamp()
@@ -127,8 +128,8 @@ def test_every_kind_of_price_in_the_table_is_calculated_alike():
     rows = [(model, provider) for provider in get_snapshot().providers for model in provider.models][::11]
     for model, provider in rows:
         for size in (7, 150_001, 600_000):
-            tokens = _pricing._Tokens(size, size // 3, size // 7, 41)
-            ours = _pricing._Model(model, VERSION).tariff(when).cost(tokens)
+            tokens = Counts(size, size // 3, size // 7, 41)
+            ours = Model(model, VERSION).tariff(when).cost(tokens)
             theirs = model.calc_price(tokens, provider, genai_request_timestamp=when).total_price
             assert (ours or 0) == float(theirs), (provider.id, model.id)
 
@@ -208,8 +209,8 @@ def test_a_model_not_sold_by_the_token_has_no_price():
 
 def test_a_free_model_costs_nothing():
     """0 is a price where the table says so: a model without any price in it is free."""
-    tariff = _pricing._Tariff(ModelPrice())
-    assert tariff.cost(_pricing._Tokens(1000, 0, 0, 50)) == 0.0
+    tariff = Tariff(ModelPrice())
+    assert tariff.cost(Counts(1000, 0, 0, 50)) == 0.0
 
 
 counts = st.none() | st.integers() | st.booleans() | st.text() | st.floats() | st.integers(0, 10**6)
@@ -463,5 +464,5 @@ def test_prices_that_are_not_linear_are_left_to_genai_prices():
         def calc_price(self, tokens):
             return {"total_price": Decimal(tokens.input_tokens) ** 2}
 
-    tariff = _pricing._Tariff(Squares())
-    assert [tariff.cost(_pricing._Tokens(n, 0, 0, 0)) for n in (2, 3)] == [4.0, 9.0]
+    tariff = Tariff(Squares())
+    assert [tariff.cost(Counts(n, 0, 0, 0)) for n in (2, 3)] == [4.0, 9.0]

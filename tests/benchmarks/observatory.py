@@ -2,6 +2,8 @@
 
 ingest   spans/s (25 per trace, 4 KB each) that are decoded, written, durable and queryable by list, filter and id,
          while the list is queried all the time; and how long search trails
+prune    how long a write waits while a file of --runs runs loses half of them, to the Observatory or another process
+reprice  the same while all their costs are calculated anew by another process
 history  the file of a 200-step agent that repeats its history, against its unique text
 large    queries on many runs, which are made first where --file does not exist: this takes a while
 
@@ -14,11 +16,14 @@ import json
 import os
 import random
 import resource
+import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -28,7 +33,7 @@ from spans import START, batch, messages, run, span, step, tool_call  # noqa: E4
 
 from contextcompany.observatory import queries  # noqa: E402 - needs the path above
 from contextcompany.observatory.otlp import PROTOBUF, decode  # noqa: E402
-from contextcompany.observatory.store import Store  # noqa: E402
+from contextcompany.observatory.store import Retention, Store  # noqa: E402
 
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4", "gemini-2.5-pro")
 TOOLS = ("search", "fetch", "calculator", "sql", "email")
@@ -67,7 +72,7 @@ def field(number: int, content: bytes) -> bytes:
     return bytes([*head, size]) + content
 
 
-def trace(number: int, text: Text, *, size: int, calls: int, start: float) -> list:
+def trace(number: int, text: Text, *, size: int, calls: int, start: float, has_cost: bool = True) -> list:
     """A run with steps and tool calls; spans have about `size` bytes."""
     pick = random.Random(number)
     half = max(16, (size - 350) // 2)
@@ -85,8 +90,9 @@ def trace(number: int, text: Text, *, size: int, calls: int, start: float) -> li
             "gen_ai__output__messages": messages(text.make(half), role="assistant"),
             "gen_ai__usage__input_tokens": pick.randrange(3000),
             "gen_ai__usage__output_tokens": pick.randrange(500),
-            "tcc__cost__total": pick.random() / 50,
         }
+        if has_cost:
+            asked["tcc__cost__total"] = pick.random() / 50
         ended = at + pick.expovariate(1)
         spans.append(step(number, 2 + 2 * call, model=pick.choice(MODELS), start=at, end=ended, **asked))
         done = {
@@ -106,7 +112,8 @@ def resident_mb() -> float:
 def ingest(arguments: argparse.Namespace) -> dict:
     text = Text(1)
     bodies = [
-        request(trace(number, text, size=4000, calls=12, start=number)) for number in range(1, arguments.traces + 1)
+        request(trace(number, text, size=4000, calls=12, start=number, has_cost=not arguments.unpriced))
+        for number in range(1, arguments.traces + 1)
     ]
     spans = 25 * len(bodies)
     sent = sum(map(len, bodies))
@@ -255,7 +262,78 @@ def large(arguments: argparse.Namespace) -> dict:
     return made
 
 
-def fill(path: Path, runs: int) -> float:
+def prune(arguments: argparse.Namespace) -> dict:
+    made = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("the Observatory itself", "another process"):
+            path = Path(folder) / "o.db"
+            fill(path, arguments.runs)
+            half = path.stat().st_size // 2
+            with Store.open(path) as store:
+                if name == "another process":
+                    waits, took = while_writing(store, lambda: command(path, "prune", "--max-size", half))  # noqa: B023
+                else:
+                    waits, took = while_writing(store, lambda: store.prune(Retention(max_bytes=half)))  # noqa: B023
+            made |= {
+                f"{name}: took, s": round(took, 1),
+                f"{name}: a write waits, median ms": round(statistics.median(waits) * 1000, 1),
+                f"{name}: a write waits, 99 % ms": round(statistics.quantiles(waits, n=100)[98] * 1000, 1),
+                f"{name}: a write waits at most, ms": round(max(waits) * 1000),
+                f"{name}: file before and after, MB": f"{2 * half / 1e6:.0f}, {path.stat().st_size / 1e6:.0f}",
+            }
+            path.unlink()
+    return made
+
+
+def reprice(arguments: argparse.Namespace) -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "o.db"
+        fill(path, arguments.runs, has_cost=False)
+        with sqlite3.connect(path) as connection:
+            connection.execute("UPDATE span SET cost = cost / 2 WHERE cost_source = 'calculated'")
+            connection.execute("UPDATE run SET cost = cost / 2")
+        connection.close()
+        with Store.open(path) as store:
+            waits, took = while_writing(store, lambda: command(path, "reprice"))
+    return {
+        "took, s": round(took, 1),
+        "a write waits, median ms": round(statistics.median(waits) * 1000, 1),
+        "a write waits, 99 % ms": round(statistics.quantiles(waits, n=100)[98] * 1000, 1),
+        "a write waits at most, ms": round(max(waits) * 1000),
+    }
+
+
+def command(path: Path, *arguments: object) -> None:
+    """Have another process do something with the file."""
+    words = [sys.executable, "-m", "contextcompany", *map(str, arguments), "--db", str(path)]
+    subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parent.parent / "src")})
+
+
+def while_writing(store: Store, work: Callable[[], object]) -> tuple[list[float], float]:
+    """How long each of many small writes took while something was done, and that."""
+    waits: list[float] = []
+    is_done = threading.Event()
+    numbers = itertools.count(10**9)
+    text = Text(4)
+
+    def write() -> None:
+        while not is_done.wait(0.005):
+            spans = trace(next(numbers), text, size=1000, calls=5, start=10**6)
+            began = time.perf_counter()
+            store.write(batch(*spans))
+            waits.append(time.perf_counter() - began)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    began = time.perf_counter()
+    work()
+    took = time.perf_counter() - began
+    is_done.set()
+    writing.join()
+    return waits, took
+
+
+def fill(path: Path, runs: int, *, has_cost: bool = True) -> float:
     """Runs of ten spans, 1 KB each, one a second; and one run of 30,000 spans."""
     text = Text(3)
     numbers, lock = iter(range(1, runs + 1)), threading.Lock()
@@ -266,7 +344,8 @@ def fill(path: Path, runs: int) -> float:
             while True:
                 with lock:
                     some = [*itertools.islice(numbers, 20)]
-                    spans = [each for n in some for each in trace(n, text, size=1000, calls=5, start=n)[:10]]
+                    made = [trace(n, text, size=1000, calls=5, start=n, has_cost=has_cost)[:10] for n in some]
+                    spans = [*itertools.chain.from_iterable(made)]
                 if not some:
                     return
                 store.write(batch(*spans))
@@ -284,13 +363,14 @@ def fill(path: Path, runs: int) -> float:
 
 
 def main() -> None:
-    measures = {"ingest": ingest, "history": history, "large": large}
+    measures = {"ingest": ingest, "history": history, "large": large, "prune": prune, "reprice": reprice}
     description, _, details = __doc__.partition("\n\n")
     parser = argparse.ArgumentParser(
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("measure", choices=measures)
     parser.add_argument("--traces", type=int, default=1200, help="of 25 spans, for ingest")
+    parser.add_argument("--unpriced", action="store_true", help="let the store calculate all costs, for ingest")
     parser.add_argument("--senders", type=int, default=8, help="threads that write, for ingest")
     parser.add_argument("--switch-interval", type=float, default=0.005, help="Python's, in seconds, for ingest")
     parser.add_argument("--runs", type=int, default=100_000, help="for large")

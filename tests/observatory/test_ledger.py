@@ -417,7 +417,8 @@ def test_reasons(shapes, why):
 # --- prices ----------------------------------------------------------------------------------------------------------
 
 
-def price(fact):
+def price(entry):
+    fact = entry.fact
     return None if fact.name == "unknown" else Price(fact.tokens.input * 0.01, "table")
 
 

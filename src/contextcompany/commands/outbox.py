@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 from contextcompany import _outbox_admin as admin
 from contextcompany import _settings, _words
 from contextcompany._decoding import describe
-from contextcompany.commands import fail, say
+from contextcompany.commands import agreed, fail, say
 
 if TYPE_CHECKING:
     import argparse
@@ -172,12 +171,9 @@ def purge(options: argparse.Namespace) -> int:
     what = "the dead letters" if options.dead else "what waits of ended processes, and the dead letters"
     which = f"{what}, if older than {_words.age(options.older_than)}," if options.older_than else what
     question = f"Delete {which} in {directory}?"
-    if not options.yes:
-        if not sys.stdin.isatty():
-            return fail(f"{question} There is nobody to ask; say --yes.", as_json=options.json)
-        if not _agreed(f"{question} [y/N] "):
-            say("Nothing is deleted.")
-            return 1
+    if not options.yes and not agreed(question):
+        say("Nothing is deleted.")
+        return 1
     items, damaged = (0, 0) if options.dead else admin.purge_files(directory, options.older_than)
     letters = admin.purge_letters(directory, options.older_than)
     if options.json:
@@ -188,13 +184,6 @@ def purge(options: argparse.Namespace) -> int:
         told += [_words.counted(letters, "dead letter")] * bool(letters)
         say(f"Deleted: {', '.join(told)}." if told else "There was nothing to delete.")
     return 0
-
-
-def _agreed(question: str) -> bool:
-    try:
-        return input(question).strip().lower() in ("y", "yes")
-    except EOFError:
-        return False
 
 
 def _outbox() -> tuple[Settings, Path]:

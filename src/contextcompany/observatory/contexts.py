@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from contextcompany.observatory.otlp_json import encodable
+
 if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact, Message
     from contextcompany.observatory.otlp import Log, Span
 
 __all__ = [
+    "About",
     "Bar",
     "Change",
     "Changes",
@@ -32,6 +35,7 @@ __all__ = [
     "Pair",
     "Problem",
     "Refused",
+    "Repriced",
     "Run",
     "RunChanges",
     "RunPage",
@@ -60,7 +64,8 @@ _MAX_DEPTH: Final = 200
 def as_json(value: Any) -> bytes:
     """A context as JSON: an object of its fields.
 
-    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null.
+    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null, integers
+    of more than 64 bits text, and halves of a character U+FFFD.
     """
     try:
         return orjson.dumps(value, default=_plain)
@@ -77,15 +82,19 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(value: Any, depth: int) -> Any:
-    """The value with a sentence in place of what is nested too deep to be written."""
+    """The value as orjson can write it, with a sentence in place of what is nested too deep."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         value = _plain(value)
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
     if not isinstance(value, (dict, list, tuple)):
         return value
     if depth >= _MAX_DEPTH:
         return f"Nested deeper than {_MAX_DEPTH}: see the raw span."
     if isinstance(value, dict):
-        return {key: _flat(each, depth + 1) for key, each in value.items()}
+        return {_flat(key, depth): _flat(each, depth + 1) for key, each in value.items()}
     return [_flat(each, depth + 1) for each in value]
 
 
@@ -154,6 +163,8 @@ class Run(NamedTuple):
     cost: float | None
     unpriced: int
     """Calls whose cost nobody knows: `cost` is too low by them."""
+    price_table: str | None
+    """By which costs that nobody said were calculated; None when none was."""
     prompt: str | None
     response: str | None
     top: str
@@ -173,7 +184,7 @@ class RunPage(NamedTuple):
     """What to give as `after` for those that follow; None when these are the last."""
     search: Search | None
     """Of a filter with free text."""
-    change: int
+    change: str
     """The newest change that is in it: `since` of the events that go on from here."""
 
 
@@ -242,7 +253,7 @@ class Whole(NamedTuple):
     run: Run
     spans: list[SpanLine]
     feedback: list[Feedback]
-    change: int
+    change: str
     """The newest change that is in it: `since` of the events that go on from here."""
 
 
@@ -254,8 +265,10 @@ class RunChanges(NamedTuple):
     """Those that are new, have changed, or hang elsewhere."""
     feedback: list[Feedback]
     """All of it."""
-    change: int
-    """The newest change that is in it."""
+    change: tuple[int, int]
+    """The newest change that is in it: when a span came, and its row."""
+    newest_ns: int
+    """When the newest of all spans came."""
     is_all: bool
     """Whether it is the newest that there is."""
 
@@ -267,7 +280,7 @@ class Columns(NamedTuple):
     spans: dict[str, list[Any]]
     """By the fields of `SpanLine`; all lists are of the same length."""
     feedback: list[Feedback]
-    change: int
+    change: str
 
 
 class SpanDetail(NamedTuple):
@@ -438,6 +451,63 @@ class Stat(NamedTuple):
     p99_ns: int | None
 
 
+class Repriced(NamedTuple):
+    """Costs that were calculated anew."""
+
+    price_table: str
+    """By which."""
+    runs: int
+    """Whose costs were calculated, or not known: what was provided stays."""
+    changed: int
+    """Whose cost is another now."""
+    before: float
+    """What those that changed cost together, in USD, as far as it was known."""
+    after: float
+    """What they cost now."""
+    unpriced: int
+    """Calls whose price is not known now either."""
+    models: list[str]
+    """The models of those, the most frequent first; empty for one that no span names."""
+
+
+class About(NamedTuple):
+    """The file, and what is in it."""
+
+    path: str
+    bytes: int
+    free_bytes: int
+    """What of that is free, and is used next or given back to the disk."""
+    log_bytes: int
+    """What SQLite keeps beside it, to be put into it: its write-ahead log."""
+    runs: int
+    spans: int
+    texts: int
+    """Long texts, each kept once."""
+    oldest_ns: int | None
+    """When the first run started that is still there; None when there is none."""
+    newest_ns: int | None
+    max_age_s: float | None
+    """Runs that are older go, as the Observatory was told that last received here; None: none for their age."""
+    max_bytes: int | None
+    """The oldest runs go when more is used; None: none for room."""
+    pruned_runs: int
+    """Runs that went for their age or for room."""
+    pruned_before_ns: int | None
+    """When the youngest of them started; None when none went."""
+    refused_snapshots: int
+    """Snapshots that came after their final span, and were not kept."""
+    trailing: int
+    """Texts that search does not find yet."""
+    trailing_s: float
+    """For how long the oldest of them has been waiting."""
+    price_table: str
+    """The one that is installed. Each run says by which its costs were calculated."""
+    schema_version: int
+    """Of the tables in the file."""
+    version: str
+    """Of the installed contextcompany."""
+
+
 class Hit(NamedTuple):
     """A text that was found."""
 
@@ -532,7 +602,8 @@ class Pair(NamedTuple):
     after: SpanLine | None
     """None: it went."""
     changes: list[Change]
-    """Empty when both say the same. Durations that differ by less than a tenth are the same."""
+    """Empty when both say the same. Durations that differ by less than a tenth are the same. Of a span that came or
+    went, what it says."""
 
 
 class Total(NamedTuple):

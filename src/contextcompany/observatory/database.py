@@ -111,7 +111,7 @@ def put(connection: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]
 
 
 _SIZES: Final = (512, 64, 8, 1)
-"""Rows of a statement: few different ones, so that SQLite reads each once. A row has up to 34 columns, and a statement
+"""Rows of a statement: few different ones, so that SQLite reads each once. A row has up to 35 columns, and a statement
 up to 32,766 values."""
 
 
@@ -122,12 +122,14 @@ def documentation(connection: sqlite3.Connection) -> dict[str, Table]:
 
 
 _SHADOW: Final = re.compile(r"sqlite_|(body|span)_search")
-_COLUMN: Final = re.compile(r"^    (\w+) [A-Z].*? -- (.+)$", re.MULTILINE)
+_COLUMN: Final = re.compile(r"^(?:    |, )(\w+) [A-Z].*? (?:-- (.+)|/\* (.+) \*/.*)$", re.MULTILINE)
+"""A column, as it was created or added: SQLite puts what was added behind a comma."""
 
 
 def _table(text: str) -> Table:
     about = re.search(r"^    -- (.+)$", text, re.MULTILINE)
-    return Table(about[1] if about else "", dict(_COLUMN.findall(text)))
+    columns = {name: created or added for name, created, added in _COLUMN.findall(text)}
+    return Table(about[1] if about else "", columns)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

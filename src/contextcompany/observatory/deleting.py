@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
+    from contextcompany.observatory.store import Reader
     from contextcompany.observatory.writing import Writer
 
-__all__ = ["Pruned", "Retention", "delete", "prune"]
+__all__ = ["Pruned", "Retention", "delete", "is_due", "prune", "write_down"]
 
 _RUNS_AT_ONCE: Final = 20
 """Runs of one transaction, for which writes wait."""
@@ -58,8 +59,16 @@ def delete(writer: Writer, trace_ids: Iterable[str]) -> int:
     count = 0
     for at in range(0, len(ids), _RUNS_AT_ONCE):
         count += writer.do(partial(_delete, writer, dumps(ids[at : at + _RUNS_AT_ONCE])))
-    writer.do_outside(lambda: _shrink(writer.connection))
+    _shrink(writer)
     return count
+
+
+def is_due(reader: Reader, retention: Retention) -> bool:
+    """Whether something is too old, or there is too much."""
+    _, used = reader.row("pages")
+    if retention.max_bytes is not None and used > retention.max_bytes:
+        return True
+    return retention.max_age_s is not None and bool(reader.rows("aged_runs", _limit_ns(retention.max_age_s), 1))
 
 
 def prune(writer: Writer, retention: Retention) -> Pruned:
@@ -67,15 +76,26 @@ def prune(writer: Writer, retention: Retention) -> Pruned:
     before, _ = writer.do(lambda: _rows(writer.connection, "pages")[0])
     count = 0
     if retention.max_age_s is not None:
-        limit = time.time_ns() - int(retention.max_age_s * 1e9)
+        limit = _limit_ns(retention.max_age_s)
         while gone := writer.do(lambda: _prune(writer, _rows(writer.connection, "aged_runs", limit, _RUNS_AT_ONCE))):
             count += gone
         writer.do(lambda: _script(writer.connection, "delete_old_logs", limit))
     if retention.max_bytes is not None:
         count += _make_room(writer, retention.max_bytes)
-    writer.do_outside(lambda: _shrink(writer.connection))
+    _shrink(writer)
     after, _ = writer.do(lambda: _rows(writer.connection, "pages")[0])
     return Pruned(count, max(0, before - after))
+
+
+def write_down(writer: Writer, retention: Retention) -> None:
+    """Say in the file what is kept."""
+    statement = sql.text("write/put_meta")
+    writer.connection.execute(statement, (retention.max_age_s or 0, "max_age_s"))
+    writer.connection.execute(statement, (retention.max_bytes or 0, "max_bytes"))
+
+
+def _limit_ns(max_age_s: float) -> int:
+    return time.time_ns() - int(max_age_s * 1e9)
 
 
 def _delete(writer: Writer, trace_ids: str) -> int:
@@ -158,7 +178,15 @@ def _script(connection: sqlite3.Connection, name: str, *values: Any) -> None:
         connection.execute(statement, values)
 
 
-def _shrink(connection: sqlite3.Connection) -> None:
-    """Give free pages back to the disk."""
+def _shrink(writer: Writer) -> None:
+    """Give free pages back to the disk, some at a time."""
+    while writer.do_outside(partial(_give_back, writer.connection)):
+        pass
+
+
+def _give_back(connection: sqlite3.Connection) -> bool:
+    """Whether there are more."""
     # As a script: `execute` frees one page, however many are asked for.
     connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE}); PRAGMA wal_checkpoint(PASSIVE);")
+    size, used = _rows(connection, "pages")[0]
+    return bool(size > used)

@@ -7,7 +7,7 @@ again; two spans may tell of one call, and one of them counts. Whatever was said
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory.fold import Tokens
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.fold import Fact
 
-__all__ = ["Amount", "Entry", "Price", "Totals", "count"]
+__all__ = ["CALCULATED", "Amount", "Entry", "Price", "Totals", "count"]
+
+CALCULATED: Final = "calculated"
+"""The source of a cost that was worked out by a price table, as our SDK says it too."""
 
 
 class Entry(NamedTuple):
@@ -65,7 +68,7 @@ class Totals(NamedTuple):
 
 
 def count(
-    entries: Iterable[Entry | tuple[str, str, Fact]], price: Callable[[Fact], Price | None] | None = None
+    entries: Iterable[Entry | tuple[str, str, Fact]], price: Callable[[Entry], Price | None] | None = None
 ) -> Totals:
     """Count every call among the spans of one trace once.
 
@@ -260,7 +263,7 @@ class _Book:
 
     # The sums.
 
-    def close(self, price: Callable[[Fact], Price | None] | None) -> Totals:
+    def close(self, price: Callable[[Entry], Price | None] | None) -> Totals:
         """Price what nobody has, and add up."""
         own = {line.entry.span_id: _own(line, price) for line in self._down}
         sums: dict[str, _Sum] = {}
@@ -292,13 +295,13 @@ def _all_below(line: _Line) -> Iterator[_Line]:
         waiting += inner.children
 
 
-def _own(line: _Line, price: Callable[[Fact], Price | None] | None) -> Amount:
+def _own(line: _Line, price: Callable[[Entry], Price | None] | None) -> Amount:
     if not line.is_counted:
         return NOTHING
     tokens, cost, source = line.tokens, line.cost, line.cost_source
     unpriced = 0
     if tokens is not None and cost is None and not line.has_price:
-        found = None if price is None else price(line.entry.fact._replace(tokens=tokens))
+        found = None if price is None else price(line.entry._replace(fact=line.entry.fact._replace(tokens=tokens)))
         if found is None:
             unpriced = 1
         else:

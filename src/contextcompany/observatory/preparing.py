@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact, Feedback
     from contextcompany.observatory.otlp import Batch, Log, Span
     from contextcompany.observatory.rows import SpanRow
+    from contextcompany.observatory.settling import Pricing
 
 __all__ = [
     "Deflated",
@@ -47,6 +48,8 @@ class Reading(NamedTuple):
 
     fold: Callable[[Span], Fact]
     feedback: Callable[[Log], Feedback | None]
+    price: Pricing | None = None
+    """What calls cost whose cost nobody says."""
 
 
 class Deflated(NamedTuple):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from contextcompany.observatory import cursors, filters, originals
+from contextcompany._version import __version__
+from contextcompany.observatory import cursors, filters, originals, prices, sql
 from contextcompany.observatory.contexts import (
+    About,
     Failure,
     Feedback,
     Hit,
@@ -44,13 +46,16 @@ __all__ = [
     "MAX_PAGE",
     "SORTS",
     "FilterError",
+    "about",
     "facts",
     "failures",
     "feedback",
     "lines",
     "lost",
+    "matching",
     "run",
     "runs",
+    "runs_like",
     "search",
     "sessions",
     "shown",
@@ -79,6 +84,8 @@ SORTS: Final = {
 """By what runs can be sorted, largest first."""
 
 _END: Final = 2**63 - 1
+_LAST: Final = "\U0010ffff"
+"""Behind any other character."""
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -130,7 +137,7 @@ def runs(
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
         listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage(listed, cursor, found, change)
+    return RunPage(listed, cursor, found, str(change))
 
 
 def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = None) -> Iterator[str]:
@@ -142,19 +149,26 @@ def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = No
         FilterError: the filter is wrong.
     """
     if filter_ is None:
-        return _trace_ids(store, [])
+        return (row.trace_id for row in _matching(store, []))
+    return (row.trace_id for row in matching(store, filter_, now_ns=now_ns))
+
+
+def matching(
+    store: Store, filter_: str, *, also: Condition | None = None, now_ns: int | None = None
+) -> Iterator[RunRow]:
+    """All runs that a filter and another condition let through, as `trace_ids` gives them."""
     parsed = filters.parse(filter_, time.time_ns() if now_ns is None else now_ns)
-    return _trace_ids(store, parsed.conditions)
+    return _matching(store, [*parsed.conditions, *([also] if also else [])])
 
 
-def _trace_ids(store: Store, conditions: list[Condition]) -> Iterator[str]:
+def _matching(store: Store, conditions: list[Condition]) -> Iterator[RunRow]:
     where = " AND ".join([*(f"({each.text})" for each in conditions), "run.id > ?"]) + " ORDER BY run.id"
     values = [value for each in conditions for value in each.values]
     last = 0
     while True:
         with store.read() as reader:
             rows = [RunRow(*row) for row in reader.rows("runs", *values, last, MAX_PAGE, where=where)]
-        yield from (row.trace_id for row in rows)
+        yield from rows
         if len(rows) < MAX_PAGE:
             return
         last = rows[-1].id
@@ -170,7 +184,8 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
         (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
-    return Whole(about, lines(spans), said, max([each.seen_ns for each in spans], default=0))
+    newest = max([(each.seen_ns, each.id) for each in spans], default=(0, 0))
+    return Whole(about, lines(spans), said, cursors.change(newest))
 
 
 def trace_of(store: Store, run_id: str) -> str | None:
@@ -184,6 +199,16 @@ def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
     with store.read() as reader:
         row = reader.row("run_by_id", run_id)
     return None if row is None else (RunRow(*row).trace_id, RunRow(*row).top)
+
+
+def runs_like(store: Store, beginning: str, *, limit: int = 50, now_ns: int | None = None) -> list[Run]:
+    """Runs whose id, or whose trace's, begins like this, newest first."""
+    trace = beginning.replace("-", "").lower()
+    values = (trace, trace + _LAST, *(beginning, beginning + _LAST) * 2, max(1, min(limit, MAX_PAGE)))
+    where = sql.text("filters/run_like") + " ORDER BY run.start_ns DESC, run.id DESC"
+    with store.read() as reader:
+        rows = [RunRow(*row) for row in reader.rows("runs", *values, where=where)]
+        return shown(reader, rows, time.time_ns() if now_ns is None else now_ns)
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
@@ -438,3 +463,37 @@ def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:
         if left <= 0 < count:
             return int(1000 * 2 ** ((bucket + 0.5) / 4))
     return None
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def about(store: Store) -> About:
+    """The file, and what is in it."""
+    with store.read() as reader:
+        size, used = reader.row("pages")
+        runs, spans, texts, oldest, newest, schema_version = reader.row("about")
+        meta = dict(reader.rows("meta"))
+        behind = _searched(reader, [], time.time_ns())
+    log = store.path.with_name(f"{store.path.name}-wal")
+    return About(
+        path=str(store.path),
+        bytes=size,
+        free_bytes=size - used,
+        log_bytes=log.stat().st_size if log.exists() else 0,
+        runs=runs,
+        spans=spans,
+        texts=texts,
+        oldest_ns=oldest,
+        newest_ns=newest,
+        max_age_s=meta["max_age_s"] or None,
+        max_bytes=meta["max_bytes"] or None,
+        pruned_runs=meta["pruned_runs"],
+        pruned_before_ns=meta["pruned_before"] or None,
+        refused_snapshots=meta["refused_snapshots"],
+        trailing=behind.trailing,
+        trailing_s=behind.trailing_s,
+        price_table=prices.price_table(),
+        schema_version=schema_version,
+        version=__version__,
+    )

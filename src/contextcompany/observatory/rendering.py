@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
+from contextcompany.observatory.axes import ticks
 from contextcompany.observatory.words import FILTERS
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Renderer:
             cache_size=-1,
         )
         self._environment.filters.update(FILTERS)
+        self._environment.filters["ticks"] = ticks
         self._environment.globals["asset"] = assets.url
 
     def page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:

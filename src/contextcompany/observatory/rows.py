@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from contextcompany.observatory.fold import Kind, Message
     from contextcompany.observatory.otlp import Span
 
-__all__ = ["PREVIEW", "RunRow", "SpanRow", "fact_of", "first_prompt", "last_response", "node_of", "span_row"]
+__all__ = [
+    "PREVIEW",
+    "RunRow",
+    "SpanRow",
+    "fact_of",
+    "first_prompt",
+    "last_response",
+    "node_of",
+    "span_row",
+    "with_cost",
+]
 
 PREVIEW: Final = 200
 """Characters of a prompt or response that are kept with the run."""
@@ -99,6 +109,7 @@ class RunRow(NamedTuple):
     response: str | None
     size: int
     settled_spans: int
+    price_table: str | None
 
 
 def span_row(span: Span, fact: Fact, seen_ns: int) -> SpanRow:
@@ -169,6 +180,12 @@ def fact_of(row: SpanRow) -> Fact:
         response_id=said[7],
         counted_inside=said[8],
     )
+
+
+def with_cost(row: SpanRow, cost: float) -> SpanRow:
+    """The row as if its span had said that cost, from the source that it names."""
+    said = orjson.loads(row.said or "")
+    return row._replace(said=orjson.dumps([*said[:5], cost, *said[6:]]).decode())
 
 
 _NOTHING_SAID: Final = (None, None, None, None, None, None, None, None, False)

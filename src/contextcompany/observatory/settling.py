@@ -7,19 +7,36 @@ from math import floor, log2
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory import ledger
-from contextcompany.observatory.rows import RunRow, fact_of, node_of
+from contextcompany.observatory.ledger import CALCULATED, Entry
+from contextcompany.observatory.rows import RunRow, fact_of, node_of, with_cost
 from contextcompany.observatory.tree import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from contextcompany._rates import Price
     from contextcompany.observatory.fold import Fact
     from contextcompany.observatory.rows import SpanRow
 
-__all__ = ["About", "Rollups", "Top", "bucket_of", "counted", "settled", "topmost"]
+__all__ = [
+    "About",
+    "Counted",
+    "Counting",
+    "Pricing",
+    "Rollups",
+    "Settled",
+    "Top",
+    "bucket_of",
+    "counted",
+    "repriced",
+    "settled",
+    "topmost",
+]
 
 if TYPE_CHECKING:
-    Pricing = Callable[[Fact], ledger.Price | None]
+    Pricing = Callable[[Fact, int], Price | None]
+    """What a call that started then cost."""
+    Counting = Callable[[list[SpanRow], Pricing | None], "Counted"]
 
 HOUR_NS: Final = 3600 * 10**9
 
@@ -34,14 +51,39 @@ class About(NamedTuple):
     prompt: str | None = None
     response: str | None = None
     size: int = 0
+    price_table: str | None = None
+
+    @classmethod
+    def of(cls, row: RunRow) -> About:
+        """What its row says."""
+        said = (row.run_id, row.session_id, row.user_id, row.agent, row.prompt, row.response)
+        return cls(*said, row.size, row.price_table)
 
 
-def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> list[SpanRow]:
-    """The rows with what each adds to its run's tokens and cost, and why others do not."""
+class Counted(NamedTuple):
+    """The spans of a run with what each adds to its run's tokens and cost, and why others do not."""
+
+    rows: list[SpanRow]
+    price_table: str | None = None
+    """By which costs that nobody said were calculated."""
+
+
+def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
+    """Count each call once; what nobody says the cost of is priced."""
     rows = [*rows]
     if not any(row.said for row in rows):
-        return rows
-    totals = ledger.count([(row.span_id, row.parent_id, fact_of(row)) for row in rows], price)
+        return Counted(rows)
+    starts = {row.span_id: row.start_ns for row in rows}
+    tables = set()
+
+    def priced(entry: Entry) -> ledger.Price | None:
+        found = price and price(entry.fact, starts[entry.span_id])
+        if found is None:
+            return None
+        tables.add(found.version)
+        return ledger.Price(found.total, CALCULATED)
+
+    totals = ledger.count([(row.span_id, row.parent_id, fact_of(row)) for row in rows], priced)
     made = []
     for row in rows:
         own = totals.own[row.span_id]
@@ -59,7 +101,26 @@ def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> list[SpanR
                 not_counted=totals.not_counted.get(row.span_id),
             )
         )
-    return made
+    return Counted(made, ", ".join(sorted(tables)) or None)
+
+
+def repriced(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
+    """As `counted`, and what senders calculated is calculated anew where the price is known.
+
+    The new figure takes the place of what the row says, so that it stays when the run is counted again.
+    """
+    tables, changed = set(), []
+    for row in rows:
+        fact = fact_of(row)
+        is_calculated = fact.cost is not None and fact.cost_source == CALCULATED
+        found = price(fact, row.start_ns) if price and is_calculated else None
+        if found is not None:
+            tables.add(found.version)
+        changed.append(row if found is None else with_cost(row, found.total))
+    done = counted(changed, price)
+    if done.price_table is not None:
+        tables.add(done.price_table)
+    return Counted(done.rows, ", ".join(sorted(tables)) or None)
 
 
 class Top(NamedTuple):
@@ -69,6 +130,14 @@ class Top(NamedTuple):
     is_run: bool
     is_missing: bool
     """It is a part of a run whose own span has not arrived."""
+
+
+class Settled(NamedTuple):
+    """A run that was counted again."""
+
+    before: RunRow
+    after: RunRow
+    spans: list[SpanRow]
 
 
 def topmost(rows: list[SpanRow]) -> Top:
@@ -84,6 +153,7 @@ def topmost(rows: list[SpanRow]) -> Top:
 def settled(id_: int, trace_id: str, rows: list[SpanRow], about: About, of: Top) -> RunRow:
     """A run's row, from all its spans as they are counted."""
     top = of.row
+    is_calculated = any(row.cost_source == CALCULATED for row in rows)
     return RunRow(
         id=id_,
         trace_id=trace_id,
@@ -119,6 +189,7 @@ def settled(id_: int, trace_id: str, rows: list[SpanRow], about: About, of: Top)
         response=about.response,
         size=about.size,
         settled_spans=len(rows),
+        price_table=about.price_table if is_calculated else None,
     )
 
 

@@ -31,10 +31,11 @@ import threading
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from contextcompany.observatory import deleting, fold, sql
+from contextcompany.observatory import deleting, fold, prices, sql
 from contextcompany.observatory.database import StoreError, open_reader, open_writer
 from contextcompany.observatory.deleting import Pruned, Retention
 from contextcompany.observatory.preparing import Reading, prepared
+from contextcompany.observatory.settling import repriced
 from contextcompany.observatory.writing import BusyError, Writer
 
 if TYPE_CHECKING:
@@ -45,10 +46,11 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.otlp import Batch
     from contextcompany.observatory.preparing import Prepared
+    from contextcompany.observatory.settling import Settled
 
 __all__ = ["BusyError", "Pruned", "Reader", "Retention", "SlowError", "Store", "StoreError"]
 
-READING = Reading(fold.fold, fold.feedback)
+READING = Reading(fold.fold, fold.feedback, prices.price)
 
 
 class SlowError(StoreError):
@@ -111,7 +113,7 @@ class Store:
         connection = open_writer(path)
         try:
             store = cls(path, None, reading, read_limit_s)
-            store._writer = Writer(connection)
+            store._writer = Writer(connection, reading.price)
         except BaseException:
             connection.close()
             raise
@@ -144,19 +146,44 @@ class Store:
         """
         return deleting.prune(self._writing(), retention)
 
+    def reprice(self, trace_ids: Iterable[str]) -> list[Settled]:
+        """Calculate the costs of these runs anew, but for those that were provided, in one transaction.
+
+        The counts per hour follow. Of runs that are not there nothing is said.
+        """
+        writer, ids = self._writing(), [*trace_ids]
+        return writer.do(lambda: [writer.settle(each, repriced) for each in writer.runs(ids)])
+
+    def is_due(self, retention: Retention) -> bool:
+        """Whether `prune` has something to delete; takes no time."""
+        with self.read() as reader:
+            return deleting.is_due(reader, retention)
+
+    def keep(self, retention: Retention) -> None:
+        """Write down what is kept from now on, for who looks at the file; `prune` does it."""
+        writer = self._writing()
+        writer.do(lambda: deleting.write_down(writer, retention))
+
     def backup(self, path: Path) -> None:
         """A copy of the file as it is now, without free space. Writing goes on meanwhile.
 
         Raises:
             StoreError: there is a file with that name already, or it cannot be written.
         """
-        if path.exists():
-            raise StoreError(f"{path} exists already. Name another file.")
+        try:
+            path.touch(0o600, exist_ok=False)  # people's prompts are in it; SQLite writes into a file that is empty
+        except FileExistsError:
+            raise StoreError(f"{path} exists already. Name another file.") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}.") from error
         connection = self._connection()
         try:
             connection.execute("VACUUM INTO ?", (str(path),))
-        except sqlite3.Error as error:
-            raise StoreError(f"{path} cannot be written: {error}.") from error
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, sqlite3.Error):
+                raise StoreError(f"{path} cannot be written: {error}.") from error
+            raise
         finally:
             self._give_back(connection)
 

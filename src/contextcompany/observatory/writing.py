@@ -12,19 +12,21 @@ import threading
 import time
 from collections import OrderedDict, deque
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from contextcompany.observatory import sql
 from contextcompany.observatory.database import StoreError, put
 from contextcompany.observatory.preparing import Prepared, deflated, dumps, text_of
 from contextcompany.observatory.rows import RunRow, SpanRow
-from contextcompany.observatory.settling import About, Rollups, Top, counted, settled, topmost
+from contextcompany.observatory.settling import About, Rollups, Settled, Top, counted, settled, topmost
 from contextcompany.observatory.texts import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from contextcompany.observatory.preparing import Incoming, IncomingLog
+    from contextcompany.observatory.settling import Counted, Counting, Pricing
 
 __all__ = ["BusyError", "Writer"]
 
@@ -100,8 +102,9 @@ class _Job:
 class Writer:
     """Owns the connection that writes, and the thread that uses it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, price: Pricing | None = None) -> None:
         self.connection = connection
+        self.price = price
         self.bodies: OrderedDict[bytes, int] = OrderedDict()
         """Ids of bodies by digest; other threads may look whether a digest is there."""
         self._runs: OrderedDict[str, _Known] = OrderedDict()
@@ -257,6 +260,7 @@ class Writer:
             while not self._is_indexed:
                 self._index()
             self._settle_large(time.time_ns() + 1)
+            self.connection.execute("PRAGMA busy_timeout = 0")  # others who use the file are not kept waiting
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error:
             _log.warning("The store was closed, but search misses what came last until it is opened.", exc_info=True)
@@ -371,11 +375,15 @@ class Writer:
             self._envelopes[content] = id_
         return self._envelopes[content]
 
+    def settle(self, trace_id: str, count: Counting = counted) -> Settled:
+        """Count a run again, within a transaction."""
+        return _Group(self, {}).settle(trace_id, count)
+
     def _settle_large(self, quiet_since_ns: int | None = None) -> None:
         quiet = time.time_ns() - int(_SETTLE_AFTER_S * 1e9) if quiet_since_ns is None else quiet_since_ns
         for (trace_id,) in self._all("unsettled", quiet):
             with self._transaction():
-                _Group(self, {}).settle(trace_id)
+                self.settle(trace_id)
 
     def _write_logs(self, logs: list[IncomingLog]) -> None:
         for each in logs:
@@ -410,11 +418,14 @@ class _Group:
             self._take(trace_id, incoming, before.get(trace_id))
         self._put()
 
-    def settle(self, trace_id: str) -> None:
+    def settle(self, trace_id: str, count: Counting = counted) -> Settled:
         before = self._writer.runs([trace_id])[trace_id]
         rows = self._writer.spans(before.id)
-        self._settled(before.id, trace_id, rows, {}, _about(before), topmost(rows))
+        made = count(rows, self._writer.price)
+        self._settled(before.id, trace_id, rows, made, About.of(before), topmost(rows))
+        settled = Settled(before, self._runs[-1], made.rows)
         self._put()
+        return settled
 
     def _take(self, trace_id: str, incoming: list[Incoming], before: RunRow | None) -> None:
         """Find a place for the spans of one trace."""
@@ -446,7 +457,9 @@ class _Group:
         if is_small:
             top = topmost([*here.values(), *rows.values()])
             about = _together([*new.values()], before, top.row.span_id)
-            self._settled(run.id, trace_id, [*here.values()], rows, about, top)
+            made = counted([*here.values(), *rows.values()], self._writer.price)
+            self._settled(run.id, trace_id, [*here.values()], made, about, top)
+            self._name(run.id, rows.values(), about)
         elif before is not None:
             self._grown(before, [*rows.values()], [*new.values()], len(old) - len(here))
 
@@ -481,22 +494,22 @@ class _Group:
         run: int,
         trace_id: str,
         old: list[SpanRow],
-        new: dict[str, SpanRow],
+        made: Counted,
         about: About,
         top: Top,
     ) -> None:
-        """All spans of the run are here: count them."""
-        rows = counted([*old, *new.values()])
-        for before, row in zip([*old, *[None] * len(new)], rows, strict=True):
+        """All spans of the run are here and counted, first those that were there before."""
+        for before, row in zip_longest(old, made.rows):
             changed = row._replace(is_settled=int(bool(row.end_ns)))
             if before == changed:
                 continue
             if before is not None and before.is_settled:
                 self._rollups.add(before, -1)
             self._rollups.add(changed)
-            self._spans.append(changed._replace(seen_ns=self._writer.now_ns))
-        self._runs.append(settled(run, trace_id, rows, about, top))
-        self._name(run, new.values(), about)
+            # That it is in the rollups now is no news to who watches.
+            self._spans.append(changed if row == before else changed._replace(seen_ns=self._writer.now_ns))
+        about = about._replace(price_table=made.price_table or about.price_table)
+        self._runs.append(settled(run, trace_id, made.rows, about, top))
 
     def _grown(self, before: RunRow, new: list[SpanRow], incoming: list[Incoming], replaced: int) -> None:
         """A large run: what can be said of it without the other spans."""
@@ -555,7 +568,7 @@ class _Group:
 
 def _together(incoming: list[Incoming], before: RunRow | None, top: str) -> About:
     """What the new spans say about their run: the topmost before what was known, and that before the others."""
-    known = _about(before) if before else About()
+    known = About.of(before) if before else About()
     first = [each.about for each in incoming if each.row.span_id == top]
     said = [*first, known, *(each.about for each in incoming)]
     prompt = next((each.prompt for each in said if each.prompt), None)
@@ -563,11 +576,8 @@ def _together(incoming: list[Incoming], before: RunRow | None, top: str) -> Abou
     run_id, session_id, user_id, agent = (
         next(filter(None, each), None) for each in zip(*(s[:4] for s in said), strict=True)
     )
-    return About(run_id, session_id, user_id, agent, prompt, response, sum(each.size for each in said[len(first) :]))
-
-
-def _about(row: RunRow) -> About:
-    return About(row.run_id, row.session_id, row.user_id, row.agent, row.prompt, row.response, row.size)
+    size = sum(each.size for each in said[len(first) :])
+    return About(run_id, session_id, user_id, agent, prompt, response, size, known.price_table)
 
 
 def _trim(known: OrderedDict[Any, Any], count: int) -> None:
