@@ -184,7 +184,7 @@ class RunPage(NamedTuple):
     """What to give as `after` for those that follow; None when these are the last."""
     search: Search | None
     """Of a filter with free text."""
-    change: int
+    change: str
     """The newest change that is in it: `since` of the events that go on from here."""
 
 
@@ -253,7 +253,7 @@ class Whole(NamedTuple):
     run: Run
     spans: list[SpanLine]
     feedback: list[Feedback]
-    change: int
+    change: str
     """The newest change that is in it: `since` of the events that go on from here."""
 
 
@@ -265,8 +265,10 @@ class RunChanges(NamedTuple):
     """Those that are new, have changed, or hang elsewhere."""
     feedback: list[Feedback]
     """All of it."""
-    change: int
-    """The newest change that is in it."""
+    change: tuple[int, int]
+    """The newest change that is in it: when a span came, and its row."""
+    newest_ns: int
+    """When the newest of all spans came."""
     is_all: bool
     """Whether it is the newest that there is."""
 
@@ -278,7 +280,7 @@ class Columns(NamedTuple):
     spans: dict[str, list[Any]]
     """By the fields of `SpanLine`; all lists are of the same length."""
     feedback: list[Feedback]
-    change: int
+    change: str
 
 
 class SpanDetail(NamedTuple):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import actions, answers
 from contextcompany.observatory.contexts import Opinion, Selection
-from contextcompany.observatory.feed import MAX_CHANGE
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
 from contextcompany.observatory.queries import GROUPS, MAX_PAGE, ORDERS
@@ -59,9 +58,7 @@ _BARS = Parameter(
 _KEY = Parameter("key", "A key of the filter language, for values of it that occur.", choices=(*KEYS,))
 _PREFIX = Parameter("prefix", "How the key or the value begins.", default="")
 _PHRASE = Parameter("q", "The phrase; a `*` at its end stands for the rest of a word.", is_needed=True)
-_CHANGE = Parameter(
-    "since", "`change` of what was read before, so that nothing between is missed.", "integer", maximum=MAX_CHANGE
-)
+_CHANGE = Parameter("since", "`change` of what was read before, so that nothing between is missed.", "change")
 
 ENDPOINTS: Final = (
     Endpoint("GET", "/api/runs", answers.runs, (_FILTER, _SORT, _AFTER, _LIMIT)),

@@ -142,7 +142,7 @@ def runs(
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
         listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage(listed, cursor, found, change)
+    return RunPage(listed, cursor, found, str(change))
 
 
 def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = None) -> Iterator[str]:
@@ -189,7 +189,8 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
         (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
-    return Whole(about, lines(spans), said, max([each.seen_ns for each in spans], default=0))
+    newest = max([(each.seen_ns, each.id) for each in spans], default=(0, 0))
+    return Whole(about, lines(spans), said, cursors.change(newest))
 
 
 def trace_of(store: Store, run_id: str) -> str | None:
