@@ -231,6 +231,10 @@ class SpanLine(NamedTuple):
     cost_source: str | None
     not_counted: str | None
     unknown: list[str]
+    first_ns: int | None = None
+    """After how long the first of its answer came."""
+    waits: list[list[int]] = []  # noqa: RUF012 - never changed
+    """From when until when it waited for a person, each in nanoseconds after it started."""
 
 
 class Feedback(NamedTuple):

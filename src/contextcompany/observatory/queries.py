@@ -249,6 +249,7 @@ def lines(rows: list[SpanRow]) -> list[SpanLine]:
 
 
 def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+    first_ns, waits = orjson.loads(row.moments) if row.moments else _NO_MOMENTS
     return SpanLine(
         row.span_id,
         parent_id,
@@ -273,7 +274,12 @@ def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
         row.cost_source,
         row.not_counted,
         orjson.loads(row.unknown) if row.unknown else [],
+        first_ns,
+        waits,
     )
+
+
+_NO_MOMENTS: Final[tuple[None, list[list[int]]]] = (None, [])
 
 
 def _cursor(sort: str, row: RunRow) -> str:
