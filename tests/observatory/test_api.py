@@ -327,7 +327,7 @@ def test_two_runs_are_compared(filled):
 
 def test_the_file_tells_of_itself(filled):
     """How large it is, and what is in it."""
-    about = of(filled, "/api/about")
+    about = of(filled, "/api/settings")
 
     assert (about["runs"], about["spans"]) == (6, 18)
     assert about["bytes"] > 0

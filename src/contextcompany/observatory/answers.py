@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import orjson
 
-from contextcompany.observatory import comparing, completion, cursors, exporting, filters, queries, timeline
+from contextcompany.observatory import comparing, completion, cursors, dashboards, exporting, filters, queries, timeline
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
     About,
     Columns,
     Comparison,
     Completion,
+    Dashboard,
     Failures,
     FeedbackPage,
     Histogram,
@@ -41,6 +42,7 @@ __all__ = [
     "MissingError",
     "about",
     "compare",
+    "dashboard",
     "events",
     "export",
     "export_run",
@@ -143,6 +145,18 @@ def stats(store: Store, given: Given) -> Stats:
     return Stats(by, since_ns, until_ns, hours, found)
 
 
+def dashboard(store: Store, given: Given) -> Dashboard:
+    """Runs, errors, tokens, cost and latency in a time, bar by bar, and by agent, model and tool."""
+    until_ns = time.time_ns() if given["until"] is None else given["until"]
+    since_ns = until_ns - _DAY_NS if given["since"] is None else given["since"]
+    return dashboards.dashboard(store, by=given["by"], name=given["name"], since_ns=since_ns, until_ns=until_ns)
+
+
+def about(store: Store, given: Given) -> About:  # noqa: ARG001 - as all of them
+    """The file, what is in it, and what goes when."""
+    return queries.about(store)
+
+
 def histogram(store: Store, given: Given) -> Histogram:
     """How many of the runs that a filter lets through started when, and how many of these have errors."""
     times = {"since_ns": given["since"], "until_ns": given["until"]}
@@ -172,11 +186,6 @@ def span_as_received(store: Store, given: Given) -> orjson.Fragment:
 def compare(store: Store, given: Given) -> Comparison:
     """Two runs side by side: their steps and tool calls aligned, and what is different in them."""
     return comparing.compare(store, _whole(store, given["a"]), _whole(store, given["b"]))
-
-
-def about(store: Store, given: Given) -> About:  # noqa: ARG001 - as all of them
-    """The file, and what is in it."""
-    return queries.about(store)
 
 
 def export_run(store: Store, given: Given) -> Export:

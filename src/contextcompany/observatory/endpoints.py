@@ -60,6 +60,7 @@ _SINCE = Parameter("since", "From when: `30m`, `12h` or `7d` ago, or a date.", "
 _UNTIL = Parameter("until", "Until when: as `since`.", "time")
 _BY = Parameter("by", "By agent, model or tool; else all runs together.", default="", choices=("", *GROUPS))
 _HOURS = Parameter("hours", "How many hours are counted together.", "integer", 1, minimum=1, maximum=10**6)
+_NAME = Parameter("name", "Of which agent, model or tool.")
 _BARS = Parameter(
     "bars", "Into how many parts the time is divided at most.", "integer", 60, minimum=1, maximum=MAX_BARS
 )
@@ -84,6 +85,7 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/tool_calls", answers.tool_calls, (_TOOL, _AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/failures", answers.failures, (_SINCE, _LIMIT)),
     Endpoint("GET", "/api/stats", answers.stats, (_BY, _SINCE, _UNTIL, _HOURS)),
+    Endpoint("GET", "/api/dashboard", answers.dashboard, (_BY, _NAME, _SINCE, _UNTIL)),
     Endpoint("GET", "/api/histogram", answers.histogram, (_FILTER, _SINCE, _UNTIL, _BARS)),
     Endpoint("GET", "/api/values", answers.values, (_KEY, _PREFIX, _LIMIT)),
     Endpoint("GET", "/api/search", answers.search, (_PHRASE, _LIMIT)),
@@ -91,5 +93,5 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/events", answers.events, (_FILTER, _CHANGE), gives="events"),
     Endpoint("GET", "/api/export", answers.export, (_FORMAT, _CHOSEN, _RUNS), gives="file"),
     Endpoint("POST", "/api/import", actions.load, body=bytes),
-    Endpoint("GET", "/api/about", answers.about),
+    Endpoint("GET", "/api/settings", answers.about),
 )

@@ -22,6 +22,12 @@ export async function copy(text) {
   }
 }
 
+/** What a button copies: its own text, else what is said beside it. */
+function copied(button) {
+  const said = button.closest(".copyable")?.querySelectorAll("[data-said]") ?? [];
+  return button.dataset.copy || [...said].map((each) => each.textContent).join("");
+}
+
 /** How long ago that was, in the words of `words.py`. */
 export function age(ms, now = Date.now()) {
   const seconds = (now - ms) / 1000;
@@ -62,7 +68,7 @@ export function reveal(inside) {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy], [data-opens]");
-  if (button?.dataset.copy !== undefined) copy(button.dataset.copy);
+  if (button?.dataset.copy !== undefined) copy(copied(button));
   else if (button) document.getElementById(button.dataset.opens).showModal();
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   if (event.target instanceof HTMLDialogElement) event.target.close(); // beside the dialog
