@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
 import sys
 import threading
-import unicodedata
 from collections import OrderedDict
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from contextcompany import _diagnostics
-from contextcompany._content import as_text
+from contextcompany import _diagnostics, _trees, _words
 from contextcompany._data import ERROR, OK, PARTIAL
 from contextcompany._reading import (
     RecordedRun,
@@ -27,14 +21,18 @@ from contextcompany._reading import (
     walk,
 )
 from contextcompany._recording import open_runs
+from contextcompany._terminal import Text, terminal_of
+from contextcompany._trees import Row
 from contextcompany.semconv import ErrorTypeValues, GenAiResponseFinishReasonsValues, TccCostSourceValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from opentelemetry.sdk.trace import ReadableSpan
 
     from contextcompany._reading import Recorded
+    from contextcompany._terminal import Terminal
+    from contextcompany._trees import Piece
 
 __all__ = ["Console"]
 
@@ -47,11 +45,6 @@ _MAX_PRINTED = 1000
 _MAX_ROWS = 200
 """Rows of one tree; the rest is counted."""
 
-_MAX_TEXT = 2000
-"""Characters of one text that are looked at: no terminal line holds more."""
-
-_UNKNOWN_WIDTH = 100
-_NARROWEST = 40
 _WAIT_S = 1.0
 
 
@@ -109,9 +102,9 @@ class Console:
         while len(self._printed) > _MAX_PRINTED:
             self._printed.popitem(last=False)
 
-    def _write(self, drawn: Callable[[Recorded, _Terminal], str], values: Iterable[Recorded]) -> None:
+    def _write(self, drawn: Callable[[Recorded, Terminal], str], values: Iterable[Recorded]) -> None:
         stream = sys.stderr if self._stream is None else self._stream
-        terminal = _terminal(stream)
+        terminal = terminal_of(stream)
         text = "".join(drawn(value, terminal) for value in values)
         if not text:
             return
@@ -148,201 +141,26 @@ def _take_tree(collected: list[ReadableSpan], top: ReadableSpan) -> list[Readabl
     return taken
 
 
-# --- the terminal ----------------------------------------------------------------------------------------------------
-
-
-class _Glyphs(NamedTuple):
-    success: str
-    partial: str
-    error: str
-    fork: str
-    last: str
-    bar: str
-    arrow: str
-    dot: str
-    ellipsis: str
-    at_least: str
-
-
-_UNICODE = _Glyphs("✓", "◐", "✗", "├─ ", "└─ ", "│  ", "→", " · ", "…", "≥ ")
-_ASCII = _Glyphs("+", "~", "x", "|- ", "`- ", "|  ", "->", ", ", "...", ">= ")
-
-_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-
-
-class _Text(NamedTuple):
-    """Characters in one style."""
-
-    plain: str
-    style: str = ""
-
-
-class _Terminal(NamedTuple):
-    """What the stream can show."""
-
-    width: int
-    colour: bool
-    encoding: str
-    glyphs: _Glyphs
-
-    def safe(self, text: str) -> str:
-        """The text on one line, with nothing in it that the terminal would obey or could not show."""
-        more = text[_MAX_TEXT:]
-        text = " ".join(text[:_MAX_TEXT].split())
-        if not (text.isascii() and text.isprintable()):
-            text = "".join(char if _is_harmless(char) else _escaped(char) for char in text)
-            text = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
-        return text + self.glyphs.ellipsis if more else text
-
-    def cut(self, text: str, room: int) -> str:
-        """As much of the text as fits."""
-        if _columns(text) <= room:
-            return text
-        room -= len(self.glyphs.ellipsis)
-        if room < 1:
-            return ""
-        used = 0
-        for end, char in enumerate(text):
-            used += _columns(char)
-            if used > room:
-                return text[:end].rstrip() + self.glyphs.ellipsis
-        return text
-
-    def line(self, *texts: _Text) -> str:
-        """One line, cut at the right edge."""
-        room, shown = self.width, []
-        for plain, style in texts:
-            fitting = self.cut(plain, room)
-            shown.append(f"\x1b[{_STYLES[style]}m{fitting}\x1b[0m" if fitting and style and self.colour else fitting)
-            room -= _columns(fitting)
-            if fitting != plain:
-                break
-        return "".join(shown).rstrip() + "\n"
-
-
-def _terminal(stream: TextIO | None) -> _Terminal:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    glyphs = _UNICODE
-    try:
-        "".join(_UNICODE).encode(encoding)
-    except UnicodeEncodeError:
-        glyphs = _ASCII
-    except (LookupError, TypeError):
-        glyphs, encoding = _ASCII, "ascii"
-    is_tty, columns = False, 0
-    with suppress(Exception):  # as in `Console._write`
-        is_tty = stream is not None and stream.isatty()
-        # The width of this stream, not that of standard output, which may be a file or another window.
-        columns = os.get_terminal_size(stream.fileno()).columns if stream is not None and is_tty else 0
-    return _Terminal(_width(columns), _wants_colour(is_tty=is_tty), encoding, glyphs)
-
-
-def _width(columns: int) -> int:
-    told = os.environ.get("COLUMNS", "")
-    columns = int(told) if told.isdecimal() else columns
-    return max(columns, _NARROWEST) if columns else _UNKNOWN_WIDTH
-
-
-def _wants_colour(*, is_tty: bool) -> bool:
-    """As Python itself decides: https://docs.python.org/3/using/cmdline.html#controlling-color."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    return bool(os.environ.get("FORCE_COLOR")) or (is_tty and os.environ.get("TERM") != "dumb")
-
-
-_JOINERS = "\u200c\u200d"
-"""Invisible, but Persian and emoji are written with them."""
-
-
-def _is_harmless(char: str) -> bool:
-    return char in _JOINERS or unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode()
-
-
-def _columns(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        2 if unicodedata.east_asian_width(char) in "WF" else 1
-        for char in text
-        if char not in _JOINERS and unicodedata.category(char) not in {"Mn", "Me"}
-    )
-
-
 # --- trees -----------------------------------------------------------------------------------------------------------
 
 
-def _tree(value: Recorded, terminal: _Terminal) -> str:
+def _tree(value: Recorded, terminal: Terminal) -> str:
     """A run, or what has none here, with all that is in it."""
-    rows = list(_rows(value, terminal))
-    shown = rows[:_MAX_ROWS]
-    left = max((_columns(guide) + _columns(_label(each, terminal)) for guide, each in shown), default=0)
-    left = min(left, terminal.width // 3)
-    times = max((len(_duration(each)) for _, each in shown), default=0)
-    lines = _head(value, terminal)
-    lines += [_row(guide, each, left, times, terminal) for guide, each in shown]
-    if len(rows) > len(shown):
-        lines.append(terminal.line(_Text(f"{terminal.glyphs.last}{len(rows) - len(shown):,} more", "dim")))
-    return "".join(lines)
+    inside = list(_trees.guided(value.children, terminal))
+    shown = [(guide, _row(each, terminal)) for guide, each in inside[:_MAX_ROWS]]
+    top = _row(value, terminal, is_top=True)
+    above = _trees.head(top, _ids(value, terminal), terminal, is_followed=bool(value.children))
+    return above + _trees.lines(shown, len(inside) - len(shown), terminal)
 
 
-def _rows(top: Recorded, terminal: _Terminal) -> Iterator[tuple[str, Recorded]]:
-    """What is in `top`, each with the lines that lead to it."""
-    glyphs, limit = terminal.glyphs, terminal.width // 3
-    waiting = [("", True, child) for child in top.children[-1:]] + [
-        ("", False, child) for child in top.children[-2::-1]
-    ]
-    while waiting:
-        guide, is_last, value = waiting.pop()
-        yield (guide + (glyphs.last if is_last else glyphs.fork))[-limit:], value
-        inner = guide + ("   " if is_last else glyphs.bar)
-        waiting += [(inner, True, child) for child in value.children[-1:]]
-        waiting += [(inner, False, child) for child in value.children[-2::-1]]
-
-
-def _head(value: Recorded, terminal: _Terminal) -> list[str]:
-    """What stands above the tree: the whole in numbers, the ids, what was asked and answered, what went wrong."""
-    first = [*_title(value, "bold", terminal), _Text("  " + _duration(value))]
-    first = _with_facts(first, value, terminal)
-    ids, bar = _Text(_ids(value, terminal), "dim"), _Text(terminal.glyphs.bar if value.children else "   ", "dim")
-    if _total_columns(first) + _GAP + _columns(ids.plain) <= terminal.width:
-        first += [_Text(" " * _GAP), ids]
-        ids = _Text("")
-    lines = [terminal.line(*first)]
-    pieces = [*_input(value, terminal), *_output(value, terminal)]
-    room = terminal.width - len(bar.plain) - _columns(ids.plain) - (_GAP if ids.plain else 0)
-    if pieces or ids.plain:
-        said = _fitted(pieces, room, terminal)
-        lines.append(terminal.line(bar, *said, _Text(" " * (_GAP if said else 0)), ids))
-    lines += [terminal.line(bar, text) for _, text in _message(value, terminal)]
-    return lines
-
-
-_GAP = 3
-"""Columns between the facts and the ids."""
-
-
-def _row(guide: str, value: Recorded, left: int, times: int, terminal: _Terminal) -> str:
-    label = terminal.cut(_label(value, terminal), max(left - _columns(guide), 8))
-    pad = " " * max(left - _columns(guide) - _columns(label), 0)
-    title = [_Text(guide, "dim"), *_mark(value, terminal), _Text(label, _LABELS[type(value)])]
-    parts = _with_facts([*title, _Text(f"{pad}  {_duration(value):>{times}}")], value, terminal)
-    pieces = [*(_input(value, terminal) if isinstance(value, RecordedToolCall) else []), *_output(value, terminal)]
-    said = _fitted([*pieces, *_message(value, terminal)], terminal.width - _total_columns(parts) - 2, terminal)
-    return terminal.line(*parts, _Text("  "), *said) if said else terminal.line(*parts)
-
-
-def _late(value: Recorded, terminal: _Terminal) -> str:
+def _late(value: Recorded, terminal: Terminal) -> str:
     """One line for each that ended after its run was printed."""
     lines = []
     for each in walk([value]):
-        start = [_Text("  + late: ", "yellow"), *_title(each, _LABELS[type(each)], terminal)]
-        parts = _with_facts([*start, _Text("  " + _duration(each))], each, terminal)
-        lines.append(terminal.line(*parts, _Text(" " * _GAP), _Text(_ids(each, terminal), "dim")))
+        row = _row(each, terminal)
+        start = [Text("  + late: ", "yellow"), row.sign, Text(" "), row.label, Text("  " + row.duration)]
+        parts = _trees.beginning(start, row, terminal)
+        lines.append(terminal.line(*parts, Text(" " * _trees.GAP), Text(_ids(each, terminal), "dim")))
     return "".join(lines)
 
 
@@ -351,23 +169,28 @@ def _late(value: Recorded, terminal: _Terminal) -> str:
 _LABELS = {RecordedRun: "bold", RecordedStep: "", RecordedToolCall: "cyan"}
 
 
-def _after(space: str, text: str) -> str:
-    return space + text if text else ""
-
-
-def _title(value: Recorded, style: str, terminal: _Terminal) -> list[_Text]:
-    return [*_mark(value, terminal), _Text(_label(value, terminal), style)]
-
-
-def _mark(value: Recorded, terminal: _Terminal) -> list[_Text]:
-    glyphs = terminal.glyphs
-    sign, style = {OK: (glyphs.success, "green"), PARTIAL: (glyphs.partial, "yellow")}.get(
-        value.status, (glyphs.error, "red")
+def _row(value: Recorded, terminal: Terminal, *, is_top: bool = False) -> Row:
+    asked = _input(value, terminal) if is_top or isinstance(value, RecordedToolCall) else []
+    return Row(
+        _sign(value, terminal),
+        Text(_label(value, terminal), "bold" if is_top else _LABELS[type(value)]),
+        _duration(value),
+        _facts(value, terminal),
+        _facts(value, terminal, in_brief=True),
+        terminal.safe(value.incomplete or ""),
+        [*asked, *_output(value, terminal)],
+        _message(value, terminal),
     )
-    return [_Text(sign, style), _Text(" ")]
 
 
-def _label(value: Recorded, terminal: _Terminal) -> str:
+def _sign(value: Recorded, terminal: Terminal) -> Text:
+    glyphs = terminal.glyphs
+    return {OK: Text(glyphs.success, "green"), PARTIAL: Text(glyphs.partial, "yellow")}.get(
+        value.status, Text(glyphs.error, "red")
+    )
+
+
+def _label(value: Recorded, terminal: Terminal) -> str:
     if isinstance(value, RecordedStep):
         words = [value.operation, value.model_requested or value.model_used or ""]
         return terminal.safe(" ".join(words))
@@ -379,132 +202,32 @@ def _label(value: Recorded, terminal: _Terminal) -> str:
 def _duration(value: Recorded) -> str:
     waited = value.waiting_s if isinstance(value, RecordedRun) else None
     if waited is None:
-        return _seconds(value.duration_s)
-    return f"{_seconds(value.duration_s - waited)} + {_seconds(waited)} waiting"
+        return _words.duration(value.duration_s)
+    return f"{_words.duration(value.duration_s - waited)} + {_words.duration(waited)} waiting"
 
 
-def _seconds(seconds: float) -> str:
-    seconds = max(seconds, 0.0)
-    if seconds < 0.00995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes}m {rest:02}s"
-    return f"{minutes // 60:,}h {minutes % 60:02}m"
+def _ids(value: Recorded, terminal: Terminal) -> str:
+    return _trees.ids(value.run_id, value.session_id if isinstance(value, RecordedRun) else None, terminal)
 
 
-def _with_facts(parts: list[_Text], value: Recorded, terminal: _Terminal) -> list[_Text]:
-    """The beginning of a line with its numbers: in brief when there is no room for all of them."""
-    note = [_Text(f"  (incomplete: {terminal.safe(value.incomplete)})", "yellow")] if value.incomplete else []
-    room = terminal.width - _total_columns([*parts, *note])
-    facts = _after("  ", _facts(value, terminal))
-    if _columns(facts) > room:
-        facts = _after("  ", _facts(value, terminal, in_brief=True))
-    return [*parts, _Text(facts), *note]
-
-
-def _total_columns(texts: list[_Text]) -> int:
-    return sum(_columns(each.plain) for each in texts)
-
-
-def _ids(value: Recorded, terminal: _Terminal) -> str:
-    run_id = terminal.safe(value.run_id)
-    if len(run_id) in (32, 36) and not run_id.strip("0123456789abcdefABCDEF-"):
-        run_id = run_id[:8] + terminal.glyphs.ellipsis
-    session = terminal.safe(value.session_id or "") if isinstance(value, RecordedRun) else ""
-    return f"run {terminal.cut(run_id, 24)}" + _after("  session ", terminal.cut(session, 24))
-
-
-_Piece = tuple[str, _Text]
-"""A text that may be cut, and what stands between it and the one before."""
-
-
-def _input(value: Recorded, terminal: _Terminal) -> list[_Piece]:
+def _input(value: Recorded, terminal: Terminal) -> list[Piece]:
     given = value.args if isinstance(value, RecordedToolCall) else value.prompt
-    gist = _gist(given, terminal) if given not in ([], {}) else ""
-    return [("", _Text(gist, "dim"))] if gist else []
+    gist = _trees.gist(given, terminal) if given not in ([], {}) else ""
+    return [("", Text(gist, "dim"))] if gist else []
 
 
-def _output(value: Recorded, terminal: _Terminal) -> list[_Piece]:
-    gist = _gist(value.result if isinstance(value, RecordedToolCall) else value.response, terminal)
-    return [(f" {terminal.glyphs.arrow} ", _Text(gist, "dim"))] if gist else []
+def _output(value: Recorded, terminal: Terminal) -> list[Piece]:
+    gist = _trees.gist(value.result if isinstance(value, RecordedToolCall) else value.response, terminal)
+    return [(f" {terminal.glyphs.arrow} ", Text(gist, "dim"))] if gist else []
 
 
-def _message(value: Recorded, terminal: _Terminal) -> list[_Piece]:
+def _message(value: Recorded, terminal: Terminal) -> list[Piece]:
     """What went wrong."""
     if value.status == OK:
         return []
     kind = value.error_type if value.error_type != ErrorTypeValues.OTHER else None
     text = terminal.safe(value.status_message or kind or "")
-    return [("  ", _Text(text, "red" if value.status == ERROR else "yellow"))] if text else []
-
-
-def _fitted(pieces: list[_Piece], room: int, terminal: _Terminal) -> list[_Text]:
-    """The pieces, cut so that together they fit."""
-    if not pieces:
-        return []
-    pieces = [(pieces[0][0].lstrip(), pieces[0][1]), *pieces[1:]]
-    room -= sum(_columns(space) for space, _ in pieces)
-    # What went wrong is cut last.
-    *others, last = [_columns(text.plain) for _, text in pieces]
-    kept = min(last, room * 2 // 3) if others and pieces[-1][1].style != "dim" else 0
-    shares = _shares([*others, last - kept], room - kept)
-    shares[-1] += kept
-    shown: list[_Text] = []
-    for (space, text), share in zip(pieces, shares, strict=True):
-        shown += [_Text(space, "dim"), _Text(terminal.cut(text.plain, share), text.style)]
-    return shown
-
-
-def _shares(wanted: list[int], room: int) -> list[int]:
-    """The room divided so that nobody gets more than wanted while another gets less than an equal share."""
-    shares = [0] * len(wanted)
-    room = max(room, 0)
-    for rank, index in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
-        shares[index] = min(wanted[index], room // (len(wanted) - rank))
-        room -= shares[index]
-    return shares
-
-
-# --- content in a few words ------------------------------------------------------------------------------------------
-
-
-def _gist(value: object, terminal: _Terminal) -> str:
-    """Text in quotes, messages by the last one, anything else as JSON."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return f'"{terminal.safe(value)}"'
-    return terminal.safe(_last_message(value) or _json(value))
-
-
-def _last_message(value: object) -> str:
-    match value:
-        case [*_, {"role": str(), "parts": [_, *_] as parts}]:
-            return " ".join(_part(part) for part in parts)
-    return ""
-
-
-def _part(part: object) -> str:
-    match part:
-        case {"type": "text", "content": str(text)}:
-            return f'"{text}"'
-        case {"type": "tool_call", "name": str(name), "arguments": arguments}:
-            return f"{name}({_json(arguments)})"
-        case {"type": "tool_call_response", "response": response}:
-            return response if isinstance(response, str) else _json(response)
-        case {"type": str(kind)}:
-            return f"<{kind}>"
-    return _json(part)
-
-
-def _json(value: object) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (ValueError, TypeError, RecursionError):
-        return as_text(value)
+    return [("  ", Text(text, "red" if value.status == ERROR else "yellow"))] if text else []
 
 
 # --- numbers ---------------------------------------------------------------------------------------------------------
@@ -518,12 +241,12 @@ _REMARKABLE = {
 """Reasons to finish that are shown: the answer is not what it should have been."""
 
 
-def _facts(value: Recorded, terminal: _Terminal, *, in_brief: bool = False) -> str:
+def _facts(value: Recorded, terminal: Terminal, *, in_brief: bool = False) -> str:
     """Counts, tokens and cost: of a run in sum, of a step its own."""
     facts: list[str] = []
     if isinstance(value, RecordedRun):
         total = _total(value)
-        facts += [_plural(total.steps, "step"), _plural(total.tool_calls, "tool")]
+        facts += [_counted(total.steps, "step"), _counted(total.tool_calls, "tool")]
         facts += [
             _token_counts(total.tokens, terminal, in_brief=in_brief),
             _price(total.costs, terminal, has_gaps=total.has_gaps),
@@ -579,17 +302,15 @@ def _total(run: RecordedRun) -> _Total:
     return total
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}" if count else ""
+def _counted(count: int, noun: str) -> str:
+    return _words.counted(count, noun) if count else ""
 
 
-def _token_counts(tokens: list[RecordedTokens], terminal: _Terminal, *, in_brief: bool) -> str:
-    sums = {name: _sum(getattr(each, name) for each in tokens) for name in ("input", "output", "cached", "reasoning")}
-    if sums["input"] is None and sums["output"] is None:
-        return ""
-    came, went = ("?" if sums[name] is None else f"{sums[name]:,}" for name in ("input", "output"))
-    parts = ", ".join(f"{sums[name]:,} {name}" for name in ("cached", "reasoning") if sums[name])
-    return f"{came} {terminal.glyphs.arrow} {went} tokens" + (f" ({parts})" if parts and not in_brief else "")
+def _token_counts(tokens: list[RecordedTokens], terminal: Terminal, *, in_brief: bool) -> str:
+    came, went, cached, reasoning = (
+        _sum(getattr(each, name) for each in tokens) for name in ("input", "output", "cached", "reasoning")
+    )
+    return _trees.tokens(came, went, cached, reasoning, terminal, in_brief=in_brief)
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:
@@ -597,21 +318,7 @@ def _sum(counts: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _price(steps: list[RecordedStep], terminal: _Terminal, *, has_gaps: bool) -> str:
-    """`~` stands before what was calculated rather than told."""
+def _price(steps: list[RecordedStep], terminal: Terminal, *, has_gaps: bool) -> str:
     known = [step.cost for step in steps if step.cost is not None]
-    if not known:
-        return ""
     is_calculated = any(step.cost_source == TccCostSourceValues.CALCULATED for step in steps)
-    return (terminal.glyphs.at_least if has_gaps else "") + ("~" if is_calculated else "") + _dollars(sum(known))
-
-
-def _dollars(amount: float) -> str:
-    if amount == 0:
-        return "$0"
-    if amount >= 1:
-        return f"${amount:,.2f}"
-    if amount >= 0.001:
-        return f"${amount:.4f}"
-    places = 1 - math.floor(math.log10(amount))  # two significant digits, without an exponent
-    return f"${amount:.{places}f}"
+    return _trees.price(sum(known), terminal, is_calculated=is_calculated, has_gaps=has_gaps) if known else ""

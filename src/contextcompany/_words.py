@@ -1,14 +1,15 @@
-"""Sizes, ages and tables for people who look at a terminal."""
+"""Sizes, times, counts, amounts and tables for people who look at a terminal."""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["age", "aligned", "bytes_of", "counted", "sentence", "size"]
+__all__ = ["age", "aligned", "bytes_of", "count", "counted", "dollars", "duration", "sentence", "size"]
 
 _UNITS = (("days", 86400), ("h", 3600), ("min", 60))
 
@@ -43,6 +44,36 @@ def age(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
+
+
+def duration(seconds: float) -> str:
+    """How long something took, as `3 ms`, `0.14 s`, `2m 05s`."""
+    seconds = max(seconds, 0.0)
+    if seconds < 0.00995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}m {rest:02}s"
+    return f"{minutes // 60:,}h {minutes % 60:02}m"
+
+
+def dollars(amount: float) -> str:
+    """US dollars, small amounts with two significant digits: `$1.25`, `$0.0042`, `$0.000061`."""
+    if amount <= 0:
+        return f"-{dollars(-amount)}" if amount else "$0"
+    if amount >= 1:
+        return f"${amount:,.2f}"
+    if amount >= 0.001:
+        return f"${amount:.4f}"
+    places = 1 - math.floor(math.log10(amount))  # without an exponent
+    return f"${amount:.{places}f}"
+
+
+def count(quantity: int | None) -> str:
+    """`1,234`; what is not known is `?`."""
+    return "?" if quantity is None else f"{quantity:,}"
 
 
 def counted(quantity: int, what: str) -> str:

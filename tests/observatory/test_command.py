@@ -8,30 +8,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 import requests
 from otlp_bodies import some_span, traces
+from starting import COMMAND, running
 
 import contextcompany as tcc
-
-COMMAND = [sys.executable, "-m", "contextcompany", "observatory"]
-
-
-@contextmanager
-def running(*arguments):
-    """What it says when it is ready; it is ended by Ctrl-C and must end well."""
-    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        lines = []
-        while not lines or not lines[-1].startswith(("}", "The")):
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            lines.append(line)
-        yield json.loads("".join(lines)) if "--json" in arguments else lines[-1]
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == ("", "")
-    assert process.returncode == 0
 
 
 def refused(*arguments):

@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp_bodies import Filler, some_span, traces
 from spans import any_value, batch, feedback, log, messages, pairs, run, span, step, tool_call, trace_id
 
-from contextcompany.observatory import exporting, importing, originals, queries
+from contextcompany.observatory import exporting, files, importing, originals, queries
 from contextcompany.observatory.otlp import JSON, PROTOBUF, decode
 from contextcompany.observatory.store import Store
 
@@ -43,7 +43,7 @@ def check_round_trip(store, path):
     """An empty store that takes in what another one exports says the same."""
     path.write_bytes(exported(store))
     with Store.open(path.with_suffix(".db")) as other, path.open("rb") as file:
-        report = importing.load(other, importing.parts(file, 0))
+        report = importing.load(other, files.parts(file, 0))
         assert (report.refused, report.refusals) == (0, [])
         assert kept(other) == kept(store)
         assert exported(other) == path.read_bytes()
@@ -190,3 +190,13 @@ def test_a_line_of_jsonl_has_what_the_spans_say(store):
     assert whole["spans"][1]["fact"]["input"][0]["parts"][0]["content"] == "How warm?"
     assert whole["spans"][2]["fact"]["args"] == {"q": 1}
     assert [each["label"] for each in whole["feedback"]] == ["thumbs_up"]
+
+
+def test_a_line_of_jsonl_can_be_written_whatever_was_said(store):
+    """Numbers of any size, halves of characters, and NaN."""
+    given = '{"n": 123456789012345678901234567890, "half": "\\ud83d", "nan": NaN}'
+    store.write(batch(run(1), tool_call(1, 2, gen_ai__tool__call__arguments=given, **{"tcc.metadata.x": float("inf")})))
+    (line,) = exported(store, "jsonl").splitlines()
+
+    args = json.loads(line)["spans"][1]["fact"]["args"]
+    assert args["n"] == "123456789012345678901234567890"

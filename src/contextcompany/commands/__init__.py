@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import sys
 
-__all__ = ["CommandError", "agreed", "fail", "say"]
+__all__ = ["CommandError", "agreed", "fail", "nothing", "say"]
 
 
 class CommandError(Exception):
     """A command cannot do what it should. The message says why, and is all that is printed."""
 
+    def __init__(self, message: str, *, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+        """The exit code: 2 when the command was asked wrongly."""
 
-def say(what: object) -> None:
+
+def say(what: object, *, indent: int | None = 2) -> None:
     """Print text, or anything else as JSON."""
-    print(what if isinstance(what, str) else json.dumps(what, indent=2))  # noqa: T201 - a command prints
+    # In ASCII: of the rest, a terminal would obey some, and cp1252 lacks most.
+    print(what if isinstance(what, str) else json.dumps(what, indent=indent))  # noqa: T201 - a command prints
 
 
 def agreed(question: str) -> bool:
@@ -31,10 +37,16 @@ def agreed(question: str) -> bool:
         return False
 
 
-def fail(text: str, *, as_json: bool) -> int:
+def fail(text: str, *, as_json: bool, code: int = 1) -> int:
     """Say why a command cannot do what it should; returns the exit code."""
     if as_json:
         say({"ok": False, "error": text})
     else:
         print(f"✗ {text}", file=sys.stderr)  # noqa: T201 - likewise
+    return code
+
+
+def nothing(text: str) -> int:
+    """Say that there is nothing to show; returns the exit code."""
+    print(text, file=sys.stderr)  # noqa: T201 - likewise
     return 1

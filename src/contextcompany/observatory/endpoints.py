@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import actions, answers
 from contextcompany.observatory.contexts import Opinion, Selection
-from contextcompany.observatory.feed import MAX_CHANGE
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
-from contextcompany.observatory.queries import GROUPS, MAX_PAGE, SORTS
+from contextcompany.observatory.queries import GROUPS, MAX_PAGE, ORDERS
 from contextcompany.observatory.timeline import MAX_BARS
 
 if TYPE_CHECKING:
@@ -38,7 +37,12 @@ class Endpoint(NamedTuple):
 _FILTER = Parameter(
     "filter", 'In the filter language: `status:error model:gpt-4o cost>0.1 since:1h "free text"`.', default=""
 )
-_SORT = Parameter("sort", "What comes first: the newest, or the largest.", default="start", choices=(*SORTS,))
+_SORT = Parameter(
+    "sort",
+    "What comes first: the newest, or the largest; with a `-`, the oldest or smallest.",
+    default="start",
+    choices=ORDERS,
+)
 _AFTER = Parameter("after", "`next` of the page before.")
 _LIMIT = Parameter("limit", "How many at most.", "integer", 50, minimum=1, maximum=MAX_PAGE)
 _COLUMNS = Parameter("columns", "1 for one list per field instead of one object per span.", "flag", default=False)
@@ -54,9 +58,7 @@ _BARS = Parameter(
 _KEY = Parameter("key", "A key of the filter language, for values of it that occur.", choices=(*KEYS,))
 _PREFIX = Parameter("prefix", "How the key or the value begins.", default="")
 _PHRASE = Parameter("q", "The phrase; a `*` at its end stands for the rest of a word.", is_needed=True)
-_CHANGE = Parameter(
-    "since", "`change` of what was read before, so that nothing between is missed.", "integer", maximum=MAX_CHANGE
-)
+_CHANGE = Parameter("since", "`change` of what was read before, so that nothing between is missed.", "change")
 
 ENDPOINTS: Final = (
     Endpoint("GET", "/api/runs", answers.runs, (_FILTER, _SORT, _AFTER, _LIMIT)),

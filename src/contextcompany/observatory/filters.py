@@ -109,6 +109,7 @@ class FilterError(ValueError):
 
     def __init__(self, token: str, message: str, suggestion: str | None = None) -> None:
         super().__init__(message + (f" Did you mean `{suggestion}`?" if suggestion else ""))
+        self.reason = message
         self.token = token
         self.suggestion = suggestion
 

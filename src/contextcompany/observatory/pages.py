@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from anyio.to_thread import run_sync
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from contextcompany.observatory import listing, queries
+from contextcompany.observatory import forms, listing, queries
 from contextcompany.observatory.assets import Assets
+from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.queries import FilterError
 from contextcompany.observatory.rendering import HEADERS, Renderer
+from contextcompany.observatory.timeline import histogram
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pages"]
 
-_A_YEAR_S = 365 * 86_400
+_A_YEAR_S: Final = 365 * 86_400
+_BARS: Final = 144
+"""Of the histogram above the list, at most."""
 
 
 class Pages:
@@ -38,6 +43,7 @@ class Pages:
             Route("/", self.home, methods=["GET"]),
             Route("/runs", self.runs, methods=["GET"]),
             Route("/runs/rows", self.rows, methods=["GET"]),
+            Route("/runs/delete", self.delete, methods=["POST"]),
             *self._assets.routes(),
         ]
 
@@ -54,7 +60,12 @@ class Pages:
         before = listing.remembered(wanted, request.cookies.get(listing.COOKIE, ""), params)
         if before is not None:
             return RedirectResponse(before.url(after=wanted.after), 303)
-        view = {"columns": listing.COLUMNS, "tabs": listing.tabs(wanted), "refused": self._refusals.last}
+        view = {
+            "columns": listing.COLUMNS,
+            "orders": listing.ORDERS,
+            "tabs": listing.tabs(wanted),
+            "refused": self._refusals.last,
+        }
         return self._renderer.page(request, "runs.html", self._listed(wanted) | view)
 
     def rows(self, request: Request) -> Response:
@@ -68,15 +79,29 @@ class Pages:
             return Response(str(error), 400, HEADERS, "text/plain")
         return self._renderer.page(request, "runs_part.html", {"listing": wanted, "page": page})
 
+    async def delete(self, request: Request) -> Response:
+        """`POST /runs/delete`: deletes these runs, when somebody is sure, and leads back."""
+        try:
+            said = await forms.fields(request)
+        except FormError as error:
+            return Response(str(error), 400, HEADERS, "text/plain")
+        runs, back = said.get("run", []), said.get("back", ["/runs"])[0]
+        back = back if back.startswith("/runs") else "/runs"
+        if runs and "sure" not in said:
+            return self._renderer.page(request, "delete.html", {"runs": runs, "back": back})
+        await run_sync(self._store.delete, runs)
+        return RedirectResponse(back, 303)
+
     def _listed(self, wanted: listing.Listing) -> dict[str, Any]:
-        page, error, corrected = None, None, None
+        page, bars, error, corrected = None, None, None, None
         try:
             page = queries.runs(self._store, wanted.filter, sort=wanted.sort, after=wanted.after)
+            bars = histogram(self._store, wanted.filter, bars=_BARS)
         except FilterError as raised:
             error = raised
             if raised.suggestion is not None:
                 corrected = wanted.url(filter=wanted.filter.replace(raised.token, raised.suggestion, 1))
-        return {"listing": wanted, "page": page, "error": error, "corrected": corrected}
+        return {"listing": wanted, "page": page, "histogram": bars, "error": error, "corrected": corrected}
 
 
 def _keeping(wanted: listing.Listing) -> Response:

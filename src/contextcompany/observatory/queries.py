@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from contextcompany._version import __version__
-from contextcompany.observatory import cursors, filters, originals, prices
+from contextcompany.observatory import cursors, filters, originals, prices, sql
 from contextcompany.observatory.contexts import (
     About,
     Failure,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUPS",
     "MAX_PAGE",
+    "ORDERS",
     "SORTS",
     "FilterError",
     "about",
@@ -55,6 +56,7 @@ __all__ = [
     "matching",
     "run",
     "runs",
+    "runs_like",
     "search",
     "sessions",
     "shown",
@@ -82,7 +84,12 @@ SORTS: Final = {
 }
 """By what runs can be sorted, largest first."""
 
+ORDERS: Final = (*SORTS, *(f"-{each}" for each in SORTS))
+"""How runs can be sorted; with a `-`, smallest first."""
+
 _END: Final = 2**63 - 1
+_LAST: Final = "\U0010ffff"
+"""Behind any other character."""
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------
@@ -104,7 +111,7 @@ def runs(
     Args:
         store: Where they are.
         filter_: See `filters`.
-        sort: One of `SORTS`.
+        sort: One of `ORDERS`.
         after: `next` of the page before.
         limit: Runs on the page, at most `MAX_PAGE`.
         only: Trace ids of the runs that are looked at; None: all.
@@ -116,17 +123,18 @@ def runs(
     """
     now = time.time_ns() if now_ns is None else now_ns
     parsed = filters.parse(filter_, now, lost_after_s)
-    if sort not in SORTS:
-        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
-    key = SORTS[sort]
+    if sort not in ORDERS:
+        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(ORDERS)}.")
+    key = SORTS[sort.removeprefix("-")]
+    follows, direction = (">", "ASC") if sort.startswith("-") else ("<", "DESC")
     where, values = parsed.where, parsed.values
     if only is not None:
         where += " AND run.trace_id IN (SELECT value FROM json_each(?))"
         values.append(orjson.dumps(only).decode())
     if after is not None:
-        where += f" AND ({key}, run.id) < (?, ?)"
+        where += f" AND ({key}, run.id) {follows} (?, ?)"
         values += cursors.read(after, sort, float, int)
-    where += f" ORDER BY {key} DESC, run.id DESC"
+    where += f" ORDER BY {key} {direction}, run.id {direction}"
     limit = max(1, min(limit, MAX_PAGE))
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
@@ -134,7 +142,7 @@ def runs(
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
         listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage(listed, cursor, found, change)
+    return RunPage(listed, cursor, found, str(change))
 
 
 def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = None) -> Iterator[str]:
@@ -181,7 +189,8 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
         (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
-    return Whole(about, lines(spans), said, max([each.seen_ns for each in spans], default=0))
+    newest = max([(each.seen_ns, each.id) for each in spans], default=(0, 0))
+    return Whole(about, lines(spans), said, cursors.change(newest))
 
 
 def trace_of(store: Store, run_id: str) -> str | None:
@@ -195,6 +204,16 @@ def top_of(store: Store, run_id: str) -> tuple[str, str] | None:
     with store.read() as reader:
         row = reader.row("run_by_id", run_id)
     return None if row is None else (RunRow(*row).trace_id, RunRow(*row).top)
+
+
+def runs_like(store: Store, beginning: str, *, limit: int = 50, now_ns: int | None = None) -> list[Run]:
+    """Runs whose id, or whose trace's, begins like this, newest first."""
+    trace = beginning.replace("-", "").lower()
+    values = (trace, trace + _LAST, *(beginning, beginning + _LAST) * 2, max(1, min(limit, MAX_PAGE)))
+    where = sql.text("filters/run_like") + " ORDER BY run.start_ns DESC, run.id DESC"
+    with store.read() as reader:
+        rows = [RunRow(*row) for row in reader.rows("runs", *values, where=where)]
+        return shown(reader, rows, time.time_ns() if now_ns is None else now_ns)
 
 
 def lost(store: Store, *, limit: int = 50, now_ns: int | None = None, lost_after_s: float = LOST_AFTER_S) -> list[Run]:
@@ -234,6 +253,7 @@ def lines(rows: list[SpanRow]) -> list[SpanLine]:
 
 
 def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+    first_ns, waits = orjson.loads(row.moments) if row.moments else _NO_MOMENTS
     return SpanLine(
         row.span_id,
         parent_id,
@@ -258,7 +278,12 @@ def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
         row.cost_source,
         row.not_counted,
         orjson.loads(row.unknown) if row.unknown else [],
+        first_ns,
+        waits,
     )
+
+
+_NO_MOMENTS: Final[tuple[None, list[list[int]]]] = (None, [])
 
 
 def _cursor(sort: str, row: RunRow) -> str:
@@ -272,7 +297,7 @@ def _cursor(sort: str, row: RunRow) -> str:
         "spans": row.spans,
         "errors": row.errors,
     }
-    return cursors.write(sort, values[sort], row.id)
+    return cursors.write(sort, values[sort.removeprefix("-")], row.id)
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
