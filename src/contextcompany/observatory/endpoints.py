@@ -11,7 +11,7 @@ from contextcompany.observatory import actions, answers
 from contextcompany.observatory.contexts import Opinion, Selection
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
-from contextcompany.observatory.queries import GROUPS, MAX_PAGE, ORDERS
+from contextcompany.observatory.queries import GROUPS, MAX_PAGE, SORTS
 from contextcompany.observatory.timeline import MAX_BARS
 
 if TYPE_CHECKING:
@@ -37,12 +37,7 @@ class Endpoint(NamedTuple):
 _FILTER = Parameter(
     "filter", 'In the filter language: `status:error model:gpt-4o cost>0.1 since:1h "free text"`.', default=""
 )
-_SORT = Parameter(
-    "sort",
-    "What comes first: the newest, or the largest; with a `-`, the oldest or smallest.",
-    default="start",
-    choices=ORDERS,
-)
+_SORT = Parameter("sort", "What comes first: the newest, or the largest.", default="start", choices=(*SORTS,))
 _AFTER = Parameter("after", "`next` of the page before.")
 _LIMIT = Parameter("limit", "How many at most.", "integer", 50, minimum=1, maximum=MAX_PAGE)
 _COLUMNS = Parameter("columns", "1 for one list per field instead of one object per span.", "flag", default=False)
@@ -52,6 +47,7 @@ _SINCE = Parameter("since", "From when: `30m`, `12h` or `7d` ago, or a date.", "
 _UNTIL = Parameter("until", "Until when: as `since`.", "time")
 _BY = Parameter("by", "By agent, model or tool; else all runs together.", default="", choices=("", *GROUPS))
 _HOURS = Parameter("hours", "How many hours are counted together.", "integer", 1, minimum=1, maximum=10**6)
+_NAME = Parameter("name", "Of which agent, model or tool.")
 _BARS = Parameter(
     "bars", "Into how many parts the time is divided at most.", "integer", 60, minimum=1, maximum=MAX_BARS
 )
@@ -73,9 +69,11 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/tool_calls", answers.tool_calls, (_TOOL, _AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/failures", answers.failures, (_SINCE, _LIMIT)),
     Endpoint("GET", "/api/stats", answers.stats, (_BY, _SINCE, _UNTIL, _HOURS)),
+    Endpoint("GET", "/api/dashboard", answers.dashboard, (_BY, _NAME, _SINCE, _UNTIL)),
     Endpoint("GET", "/api/histogram", answers.histogram, (_FILTER, _SINCE, _UNTIL, _BARS)),
     Endpoint("GET", "/api/values", answers.values, (_KEY, _PREFIX, _LIMIT)),
     Endpoint("GET", "/api/search", answers.search, (_PHRASE, _LIMIT)),
+    Endpoint("GET", "/api/settings", answers.about),
 )
 
 STREAMS: Final = (
