@@ -11,7 +11,7 @@ from contextcompany.observatory import actions, answers
 from contextcompany.observatory.contexts import Opinion, Selection
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
-from contextcompany.observatory.queries import GROUPS, MAX_PAGE, SORTS
+from contextcompany.observatory.queries import GROUPS, MAX_PAGE, ORDERS
 from contextcompany.observatory.timeline import MAX_BARS
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ class Endpoint(NamedTuple):
 _FILTER = Parameter(
     "filter", 'In the filter language: `status:error model:gpt-4o cost>0.1 since:1h "free text"`.', default=""
 )
-_SORT = Parameter("sort", "What comes first: the newest, or the largest.", default="start", choices=(*SORTS,))
+_SORT = Parameter(
+    "sort",
+    "What comes first: the newest, or the largest; with a `-`, the oldest or smallest.",
+    default="start",
+    choices=ORDERS,
+)
 _AFTER = Parameter("after", "`next` of the page before.")
 _LIMIT = Parameter("limit", "How many at most.", "integer", 50, minimum=1, maximum=MAX_PAGE)
 _COLUMNS = Parameter("columns", "1 for one list per field instead of one object per span.", "flag", default=False)
