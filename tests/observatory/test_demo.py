@@ -139,24 +139,6 @@ def words_of(text):
     return re.sub(r"\d+ min|~?\$[\d.]+", "…", text).split()
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-
-
-@pytest.mark.parametrize("arguments", [["runs", "since:25m", "until:3m"], ["show", "06a56f4b"]], ids=" ".join)
-def test_the_readme_shows_what_is_printed(demo, monkeypatch, capsys, arguments):
-    """But for ages and prices, which change."""
-    monkeypatch.setenv("COLUMNS", "112")
-    shown = README.partition(f"$ contextcompany {' '.join(arguments)}\n")[2]
-
-    main([*arguments, "--db", str(demo[0] / "demo.db")])
-
-    assert words_of(re.split(r"^[$`]", shown, maxsplit=1, flags=re.MULTILINE)[0]) == words_of(capsys.readouterr().out)
-
-
-def words_of(text):
-    return re.sub(r"\d+ min|~?\$[\d.]+", "…", text).split()
-
-
 def test_a_file_that_has_runs_gets_none(tmp_path):
     """It says so, and goes on."""
     path = tmp_path / "mine.db"
