@@ -61,8 +61,10 @@ def piece_of(chunk: Any) -> str:
 
 
 def is_stream(answer: Any) -> bool:
-    """Whether an answer comes in pieces."""
-    return not isinstance(answer, (str, dict)) and isinstance(answer, (Iterable, AsyncIterable))
+    """Whether an answer comes in pieces. OpenAI's whole answers can be iterated too: over their fields."""
+    if isinstance(answer, (str, dict)) or hasattr(answer, "choices"):
+        return False
+    return isinstance(answer, (Iterable, AsyncIterable))
 
 
 def _content(answer: Any, of: str) -> str:

@@ -105,7 +105,8 @@ def _attempt(agent: Agent, step: Step, request: Request, said: list[str]) -> Flo
     with _recorded(step, request) as recorded, _Timed(step):
         answer = yield from _asked(agent, step, request)
         if is_stream(answer):
-            return (yield from _read(recorded, step, answer, said, gives="stream" in request.parameters))
+            pieces = _pieces(agent, step, recorded.stream(answer))
+            return (yield from _read(step, pieces, said, gives="stream" in request.parameters))
         recorded.response(answer)
         said.append(text_of(answer))
         if step.return_full_response:
@@ -118,10 +119,19 @@ def _asked(agent: Agent, step: Step, request: Request) -> Flow:
     return (yield Call(ask, step.config.timeout, blocks=not agent.client.is_async))
 
 
-def _read(recorded: Recorded, step: Step, answer: Any, said: list[str], *, gives: bool) -> Flow:
+def _pieces(agent: Agent, step: Step, chunks: Any) -> Iterator[Call]:
+    """The calls that read a streamed answer, without end."""
+    is_async = agent.client.is_async
+    while True:
+        yield Call(partial(next_of, chunks, is_async=is_async), step.config.timeout, blocks=not is_async)
+
+
+def _read(step: Step, calls: Iterator[Call], said: list[str], *, gives: bool) -> Flow:
     """Read a streamed answer, and give its pieces."""
-    chunks = recorded.stream(answer)
-    while (chunk := (yield Call(partial(next_of, chunks), step.config.timeout))) is not END:
+    for call in calls:
+        chunk = yield call
+        if chunk is END:
+            break
         if text := piece_of(chunk):
             said.append(text)
             if gives:

@@ -41,9 +41,11 @@ END: Final = object()
 """What `next_of` gives when there is no more."""
 
 
-def next_of(iterator: Any) -> Any:
-    """The next item, or an awaitable of it."""
-    return anext(iterator, END) if hasattr(iterator, "__anext__") else next(iterator, END)
+def next_of(iterator: Any, *, is_async: bool) -> Any:
+    """The next item, or an awaitable of it; `is_async` decides for what can be iterated both ways."""
+    if hasattr(iterator, "__anext__") and (is_async or not hasattr(iterator, "__next__")):
+        return anext(iterator, END)
+    return next(iterator, END)
 
 
 def drive(flow: Flow) -> Any:

@@ -114,7 +114,7 @@ class Step:
         if not self.metadata or not self.metadata.arg_types:
             return True
         first, *_ = self.metadata.arg_types.values()
-        if isinstance(first, type):
+        if isinstance(first, type) and first is not Any:
             return isinstance(input_data, first)
         from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415 - 0.1 s, for `list[int]` alone
 
