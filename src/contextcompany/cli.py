@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs(commands)
     _add_lists(commands)
     _add_keeping(commands)
+    _add_moving(commands)
     return parser
 
 
@@ -124,6 +125,8 @@ def _add_observatory(commands: Any) -> None:
     observatory.add_argument(
         "--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d, or none (none)"
     )
+    observatory.add_argument("--open", action="store_true", help="open it in the browser, if there is one")
+    observatory.add_argument("--demo", action="store_true", help="fill it with demo runs, if there are none in it")
     observatory.add_argument(
         "--token", help="what requests must carry as `Authorization: Bearer …`; any address but loopback needs one"
     )
@@ -173,6 +176,51 @@ def _add_keeping(commands: Any) -> None:
     _add_db(reprice)
     reprice.add_argument("filter", nargs="*", metavar="FILTER", help="only these runs, as model:gpt-4o since:7d")
     reprice.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+
+
+def _add_moving(commands: Any) -> None:
+    export = _add(
+        commands,
+        "export",
+        "moving:export",
+        "write runs of the Observatory to a file",
+        "Writes runs as OTLP JSON, exactly as they were received, which `import` takes back; as a line of JSON each, "
+        "for jq and pandas; or as Markdown, to read. Without runs and without a filter, writes all there is.",
+    )
+    export.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its trace's")
+    export.add_argument("--filter", help="the runs that a filter lets through, as `status:error since:1d`")
+    export.add_argument("--format", choices=("otlp", "jsonl", "markdown"), default="otlp", help="(otlp)")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to; by default standard output")
+    import_ = _add(
+        commands,
+        "import",
+        "moving:import_",
+        "take files in: OTLP, or the original SDK's payloads",
+        "Takes OTLP in JSON or protobuf, and what the original SDK posts, in lines or as one document, gzipped or not, "
+        "whatever the files are called. What was taken before is not taken twice, so an import that was interrupted is "
+        "simply started again. Exits with 1 if something was refused; the rest is taken.",
+    )
+    import_.add_argument("files", nargs="+", metavar="FILE", help="a file; - is standard input")
+    diff = _add(
+        commands,
+        "diff",
+        "moving:diff",
+        "say what is different between two runs",
+        "Puts the steps and tool calls of two runs side by side, and says what is different in them and in the totals.",
+    )
+    diff.add_argument("before", metavar="A", help="a run's id, or its trace's")
+    diff.add_argument("after", metavar="B", help="the run to compare it with")
+    diff.add_argument("--all", action="store_true", help="also what is the same")
+    diff.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="exit with 1 if that changed: status, response, steps, tools, args, …; or grew by more, as cost+10%%, "
+        "duration+2s, tokens+5%%; may be given several times",
+    )
+    for each in (export, import_, diff):
+        _add_db(each)
 
 
 def _add_outbox(commands: Any) -> None:

@@ -39,14 +39,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    """A page of a browser that has seen nothing yet; paths are the Observatory's.
+    """A page of a browser that has seen nothing yet; paths are the Observatory's."""
+    yield from _watched(browser, url)
 
-    The test fails when its console had an error, which breaches of the Content-Security-Policy are, and when it asked
-    another origin for something.
+
+@pytest.fixture
+def empty(browser: Browser, tmp_path: Path) -> Iterator[Page]:
+    """A page of an Observatory of the test's own, which has no runs."""
+    with observatory(tmp_path / "empty.db") as started:
+        yield from _watched(browser, started)
+
+
+def _watched(browser: Browser, url: str) -> Iterator[Page]:
+    """The test fails when the page's console had an error, which breaches of the Content-Security-Policy are, and when
+    it asked another origin for something.
     """
     wrong: list[str] = []
     context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(10_000)
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=url)
     opened = context.new_page()
     opened.on("console", lambda said: wrong.append(f"console: {said.text}") if said.type == "error" else None)
     opened.on("pageerror", lambda error: wrong.append(f"error: {error}"))

@@ -11,6 +11,7 @@ anthropic = pytest.importorskip("anthropic")
 pytest.importorskip("opentelemetry.instrumentation.genai.anthropic")
 
 MODEL = "claude-opus-4-5"
+pytestmark = pytest.mark.filterwarnings("ignore:The model 'claude:DeprecationWarning")  # its price is what is needed
 REQUEST = {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": "Hello"}]}
 USAGE = Usage(uncached=10, cached=4, cache_write=6, output=5)
 

@@ -1,5 +1,6 @@
 """What the JSON API answers, over real sockets."""
 
+import itertools
 import json
 import math
 
@@ -7,6 +8,7 @@ import pytest
 import requests
 from spans import batch, feedback, log, messages, run, step, tool_call, trace_id
 
+import contextcompany as tcc
 from contextcompany.observatory import queries
 from contextcompany.observatory.store import SlowError, Store
 
@@ -161,3 +163,269 @@ def test_a_file_that_cannot_be_read_is_said(tmp_path, observatories):
 
     assert (response.status_code, response.headers["retry-after"]) == (503, "1")
     assert response.json()["message"] == "The store is closed."
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def filled(store, served):
+    """Six runs in two sessions, each with a step, a failed tool call and a thumb."""
+    for number in range(1, 7):
+        said = {"gen_ai__input__messages": messages(f"question {number}"), "tcc__runId": f"run-{number}"}
+        asked = step(number, 2, start=number, gen_ai__usage__input_tokens=number, gen_ai__usage__output_tokens=1)
+        args = {"gen_ai__tool__call__arguments": f'{{"n": {number}}}'}
+        called = tool_call(number, 3, 2, start=number, tool=f"t{number % 2}", status=(2, "no"), error__type="E", **args)
+        session = f"s/{number % 2}"
+        store.write(batch(run(number, start=number, gen_ai__conversation__id=session, **said), asked, called))
+        store.write(batch(feedback(number, text=f"text {number}")))
+    return served
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/api/runs", "runs"),
+        ("/api/sessions", "sessions"),
+        ("/api/sessions/s/1", "turns"),
+        ("/api/feedback", "feedback"),
+        ("/api/tool_calls", "tool_calls"),
+        ("/api/tool_calls?tool=t1", "tool_calls"),
+    ],
+)
+def test_pages_of_every_list_hold_each_item_once(filled, path, key):
+    """In the order of one long page."""
+    parameters = {"limit": 1}
+    paged = []
+    while True:
+        page = of(filled, path, **parameters)
+        paged += page[key]
+        if page["next"] is None:
+            break
+        parameters["after"] = page["next"]
+
+    whole = of(filled, path, limit=500)[key]
+    assert paged == whole
+    assert len(whole) == {"runs": 6, "sessions": 2, "turns": 3, "feedback": 6}.get(key, 6 if path[-1] == "s" else 3)
+
+
+@pytest.mark.parametrize("path", ["/api/sessions", "/api/sessions/s/1", "/api/feedback", "/api/tool_calls"])
+def test_a_page_of_another_list_is_none_of_this(filled, path):
+    """Its `next` is refused."""
+    after = of(filled, "/api/runs", limit=1)["next"]
+
+    assert get(filled, path, after=after).json()["token"] == after
+
+
+def test_a_session_has_its_turns_in_order(filled):
+    """With what was said when somebody wants it, what was thought of each, and totals."""
+    found = of(filled, "/api/sessions/s/1", content=1)
+    plain = of(filled, "/api/sessions/s/1")
+
+    assert [each["run"]["run_id"] for each in found["turns"]] == ["run-1", "run-3", "run-5"]
+    assert [each["input"][0]["parts"][0]["content"] for each in found["turns"]] == [
+        "question 1",
+        "question 3",
+        "question 5",
+    ]
+    assert [each["feedback"][0]["text"] for each in found["turns"]] == ["text 1", "text 3", "text 5"]
+    assert (found["session"]["runs"], found["session"]["input_tokens"], found["session"]["failed"]) == (3, 9, 3)
+    assert (plain["turns"][0]["input"], plain["turns"][0]["run"]["prompt"]) == (None, "question 1")
+    assert get(filled, "/api/sessions/nobody").status_code == 404
+
+
+def test_tool_calls_have_their_content_on_demand(filled):
+    """It is read span by span."""
+    plain, whole = (of(filled, "/api/tool_calls", tool="t1", content=each)["tool_calls"] for each in (0, 1))
+
+    assert [each["args"] for each in whole] == [{"n": 5}, {"n": 3}, {"n": 1}]
+    assert [each["args"] for each in plain] == [None] * 3
+
+
+def test_failures_are_counted(filled):
+    """Since a time."""
+    (t0, t1) = of(filled, "/api/failures")["failures"]
+
+    assert {(each["name"], each["spans"], each["message"]) for each in (t0, t1)} == {("t0", 3, "no"), ("t1", 3, "no")}
+    assert of(filled, "/api/failures", since="1h")["failures"] == []
+
+
+def test_counts_over_time(filled):
+    """By model, agent or tool, or all together; of the last day unless the time is given."""
+    found = of(filled, "/api/stats", by="model", since="2025-01-01", hours=24)
+    together = of(filled, "/api/stats", since="2025-01-01")
+
+    assert [(each["name"], each["spans"], each["input_tokens"]) for each in found["stats"]] == [("gpt-4o", 6, 21)]
+    assert sum(each["spans"] for each in together["stats"]) == 6
+    assert of(filled, "/api/stats")["stats"] == []
+
+
+def test_a_histogram_counts_what_the_filter_lets_through(store, served):
+    """In bars of a width that a person reads, without gaps, with errors."""
+    for number in range(1, 31):
+        store.write(batch(run(number, start=number * 60, status=(2 if number == 7 else 1, ""))))
+    found = of(served, "/api/histogram", bars=10)
+    some = of(served, "/api/histogram", filter="status:error")
+
+    assert found["width_ns"] == 300 * 10**9
+    assert sum(each["runs"] for each in found["bars"]) == 30
+    assert [each["errors"] for each in found["bars"]].count(1) == 1
+    starts = [each["start_ns"] for each in found["bars"]]
+    assert {after - before for before, after in itertools.pairwise(starts)} == {found["width_ns"]}
+    assert all(each % found["width_ns"] == 0 for each in starts)
+    assert len(found["bars"]) <= 11
+    assert [(each["runs"], each["errors"]) for each in some["bars"]] == [(1, 1)]
+    assert of(served, "/api/histogram", since="1h")["bars"] == []
+    assert of(served, "/api/histogram", filter="model:none")["bars"] == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "values"),
+    [
+        ({"key": "tool"}, ["t0", "t1"]),
+        ({"key": "tool", "prefix": "t1"}, ["t1"]),
+        ({"key": "session", "prefix": "s"}, ["s/0", "s/1"]),
+        ({"key": "feedback"}, ["thumbs_up"]),
+        ({"key": "run", "prefix": "run-4"}, ["run-4"]),
+        ({"key": "status", "prefix": "l"}, ["lost"]),
+        ({"key": "cost"}, []),
+    ],
+)
+def test_values_that_occur_complete_a_filter(filled, parameters, values):
+    """Those that begin so."""
+    assert sorted(each["value"] for each in of(filled, "/api/values", **parameters)["values"]) == values
+
+
+def test_keys_complete_a_filter(served):
+    """With what each means."""
+    (key,) = of(served, "/api/values", prefix="sta")["keys"]
+
+    assert key == {"name": "status", "about": "ok, error, partial, unset, running or lost"}
+
+
+def test_a_phrase_is_searched(store, filled):
+    """And it is said how far the search looked."""
+    while queries.trailing(store).trailing:
+        pass
+    found = of(filled, "/api/search", q="question 4")
+
+    assert [each["trace_id"] for each in found["hits"]] == [trace_id(4)]
+    assert found["search"]["trailing"] == 0
+    assert get(filled, "/api/search").json()["token"] == "q"
+
+
+# --- what changes something ------------------------------------------------------------------------------------------
+
+
+def post(observatory, path, **body):
+    return requests.post(observatory.url + path, json=body, timeout=20)
+
+
+def test_feedback_is_kept_as_if_the_sdk_had_sent_it(filled):
+    """About a run by its id, or one of its spans."""
+    kept = post(filled, "/api/feedback", run_id="run-1", label="thumbs_down", text="wrong").json()
+    post(filled, "/api/feedback", run_id=trace_id(1), span_id=f"{2:016x}", value=0.25)
+    first, second, _ = reversed(of(filled, "/api/runs/run-1")["feedback"])
+
+    assert kept == {"trace_id": trace_id(1), "span_id": f"{1:016x}"}
+    assert (first["value"], first["span_id"], first["label"]) == (0.25, f"{2:016x}", None)
+    assert (second["label"], second["value"], second["text"]) == ("thumbs_down", 0.0, "wrong")
+
+
+def test_feedback_may_come_before_its_run(store, served):
+    """It is there when the run arrives."""
+    answer = post(served, "/api/feedback", run_id="early", label="thumbs_up")
+    place = answer.json()
+    tcc.configure(url=served.url)
+    tcc.run(run_id="early").prompt("Hello").response("Hi").end()
+    assert tcc.flush(5).delivered == 1
+    whole = of(served, "/api/runs/early")
+
+    assert [each["label"] for each in whole["feedback"]] == ["thumbs_up"]
+    assert (whole["run"]["trace_id"], whole["run"]["top"]) == (place["trace_id"], place["span_id"])
+
+
+@pytest.mark.parametrize(
+    ("body", "token"),
+    [
+        ({}, "run_id"),
+        ({"run_id": ""}, "run_id"),
+        ({"run_id": "x"}, "label"),
+        ({"run_id": 5, "label": "x"}, "run_id"),
+        ({"run_id": "x", "label": "x" * 3000}, "label"),
+        ({"run_id": "x", "text": ""}, "text"),
+        ({"run_id": "x", "value": True}, "value"),
+        ({"run_id": "x", "value": 1, "span_id": "zz"}, "span_id"),
+        ({"run_id": "x", "lable": "x"}, "lable"),
+    ],
+)
+def test_wrong_feedback_is_refused(served, body, token):
+    """With the field that is wrong."""
+    response = requests.post(served.url + "/api/feedback", json=body, timeout=20)
+
+    assert (response.status_code, response.json()["token"]) == (400, token)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"5"])
+def test_a_body_that_is_no_object_is_refused(served, body):
+    """With a sentence."""
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(served.url + "/api/feedback", data=body, headers=headers, timeout=20)
+
+    assert response.status_code == 400
+    assert response.json()["message"].startswith("The body is no JSON")
+
+
+def test_a_run_is_deleted(filled):
+    """With all that belongs to it."""
+    first = requests.delete(f"{filled.url}/api/runs/run-1", timeout=20)
+    second = requests.delete(f"{filled.url}/api/runs/run-1", timeout=20)
+
+    assert first.json() == {"runs": 1}
+    assert second.status_code == 404
+    assert len(of(filled, "/api/feedback")["feedback"]) == 5
+
+
+def test_many_runs_are_deleted(filled):
+    """By their ids, or by a filter, which is never empty by mistake."""
+    assert post(filled, "/api/runs/delete", ids=["run-1", trace_id(2), "nobody", "run-1"]).json() == {"runs": 2}
+    assert post(filled, "/api/runs/delete", filter="").json()["suggestion"] == "kind:run"
+    assert post(filled, "/api/runs/delete", filter="statsu:ok").json()["token"] == "statsu:ok"
+    assert post(filled, "/api/runs/delete").json()["token"] == "ids"
+    assert post(filled, "/api/runs/delete", filter="tool:t1").json() == {"runs": 2}
+    assert len(of(filled, "/api/runs")["runs"]) == 2
+
+
+# --- who may ask -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain", None])
+def test_a_form_of_another_site_changes_nothing(filled, kind):
+    """A browser that says where it comes from may send one from here."""
+    url, body = filled.url + "/api/runs/delete", b'{"filter": "kind:run"}'
+    headers = {"Content-Type": kind} if kind else {}
+    strange = requests.post(url, data=body, headers=headers, timeout=20)
+    foreign = requests.post(url, data=body, headers=headers | {"Origin": "https://evil.example"}, timeout=20)
+    ours = requests.post(url, data=body, headers=headers | {"Origin": filled.url}, timeout=20)
+    local = requests.post(url, data=body, headers=headers | {"Sec-Fetch-Site": "same-origin"}, timeout=20)
+
+    assert [each.status_code for each in (strange, foreign, ours, local)] == [403, 403, 415, 415]
+    assert len(of(filled, "/api/runs")["runs"]) == 6
+
+
+def test_a_browser_asks_for_the_token(tmp_path, observatories):
+    """It sends what a person types as a password, with any name; a program sends it as Bearer."""
+    with Store.open(tmp_path / "o.db") as store:
+        served = observatories(store=store, token="sécret")
+        url = served.url + "/api/runs"
+        refused = requests.get(url, timeout=20)
+        wrong = [requests.get(url, auth=("ada", each), timeout=20) for each in ("", "wrong")]
+        right = [
+            requests.get(url, auth=("ada", "sécret".encode()), timeout=20),
+            requests.get(url, auth=("", "sécret".encode()), timeout=20),
+            requests.get(url, headers={"Authorization": "Bearer sécret".encode()}, timeout=20),
+        ]
+        broken = requests.get(url, headers={"Authorization": "Basic ???"}, timeout=20)
+
+    assert refused.headers["www-authenticate"] == 'Bearer, Basic realm="Observatory", charset="UTF-8"'
+    assert [each.status_code for each in (refused, *wrong, *right, broken)] == [401, 401, 401, 200, 200, 200, 401]

@@ -192,6 +192,8 @@ def test_what_was_not_said_is_not_there():
         ('["a"]', [{"role": "user", "parts": [{"type": "text", "content": '["a"]'}]}]),
         ('[{"role": "user", "content": "Hi"}]', [{"role": "user", "content": "Hi"}]),
         ([{"role": "user", "content": "Hi"}], [{"role": "user", "content": "Hi"}]),
+        ('{"role": "user", "content": "Hi"}', [{"role": "user", "content": "Hi"}]),
+        ('{"city": "Oslo"}', [{"role": "user", "parts": [{"type": "text", "content": '{"city": "Oslo"}'}]}]),
         ("half \ud83d", [{"role": "user", "parts": [{"type": "text", "content": "half \ufffd"}]}]),
     ],
 )
@@ -200,6 +202,25 @@ def test_prompts_are_text_or_messages(prompt, messages):
     (span,) = read({**STEP, "prompt": prompt})
 
     assert json.loads(span.attributes["gen_ai.input.messages"]) == messages
+
+
+@pytest.mark.parametrize(
+    ("response", "messages"),
+    [
+        ("Hi", [{"role": "assistant", "parts": [{"type": "text", "content": "Hi"}], "finish_reason": "length"}]),
+        ('{"role": "assistant", "tool_calls": []}', [{"role": "assistant", "tool_calls": []}]),
+        ({"role": "assistant", "content": "Hi"}, [{"role": "assistant", "content": "Hi"}]),
+        (
+            '{"a": 1}',
+            [{"role": "assistant", "parts": [{"type": "text", "content": '{"a": 1}'}], "finish_reason": "length"}],
+        ),
+    ],
+)
+def test_responses_are_text_or_a_message(response, messages):
+    """As people give what a client returned."""
+    (span,) = read({**STEP, "response": response})
+
+    assert json.loads(span.attributes["gen_ai.output.messages"]) == messages
 
 
 def test_a_single_item_needs_no_batch():

@@ -190,3 +190,13 @@ def test_a_line_of_jsonl_has_what_the_spans_say(store):
     assert whole["spans"][1]["fact"]["input"][0]["parts"][0]["content"] == "How warm?"
     assert whole["spans"][2]["fact"]["args"] == {"q": 1}
     assert [each["label"] for each in whole["feedback"]] == ["thumbs_up"]
+
+
+def test_a_line_of_jsonl_can_be_written_whatever_was_said(store):
+    """Numbers of any size, halves of characters, and NaN."""
+    given = '{"n": 123456789012345678901234567890, "half": "\\ud83d", "nan": NaN}'
+    store.write(batch(run(1), tool_call(1, 2, gen_ai__tool__call__arguments=given, **{"tcc.metadata.x": float("inf")})))
+    (line,) = exported(store, "jsonl").splitlines()
+
+    args = json.loads(line)["spans"][1]["fact"]["args"]
+    assert args["n"] == "123456789012345678901234567890"

@@ -4,9 +4,9 @@ import re
 
 import pytest
 import requests
-from spans import batch, feedback, messages, run, step, trace_id
+from spans import START, batch, feedback, messages, run, step, trace_id
 
-from contextcompany.observatory import listing
+from contextcompany.observatory import axes, listing, queries
 from contextcompany.observatory.listing import Listing
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_filter_is_explained(served):
     """With a link to what was perhaps meant."""
     page = get(served, "/runs?filter=agent:x+modle:gpt-4o").text
 
-    assert "there is no key `modle`" in page
+    assert "there is no key <code><bdi>modle</bdi></code>" in page
     assert 'href="/runs?filter=agent%3Ax+model%3Agpt-4o"' in page
 
 
@@ -114,3 +114,104 @@ def test_quick_views_keep_the_rest_of_the_filter():
         ("Tool calls", False),
     ]
     assert shown[1].href == "/runs?filter=agent%3Ax+status%3Arunning"
+
+
+def test_rows_are_answered_without_their_page(served, store):
+    """Those after a place in the list, or those of some runs that the filter still lets through."""
+    for number in range(1, 4):
+        store.write(batch(run(number, start=number, agent=f"a{number % 2}")))
+    after = queries.runs(store, limit=1).next
+
+    def rows(query):
+        answer = get(served, f"/runs/rows?{query}")
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        return [int(each, 16) for each in re.findall(r'data-run="(\w+)"', answer.text)]
+
+    assert rows(f"after={after}") == [2, 1]
+    assert rows(f"runs={trace_id(1)},{trace_id(2)}&filter=agent:a0") == [2]
+    assert get(served, "/runs/rows?filter=modle:x").status_code == 400
+
+
+def test_bars_lead_to_their_time(served, store):
+    """With what else the filter says."""
+    for number in range(3):
+        store.write(batch(run(number + 1, start=number * 3600, end=number * 3600 + 1)))
+    page = get(served, "/runs?filter=agent:support+since:2025-01-01").text
+    first, *_ = re.findall(r'<a href="([^"]+)">\s*<title>([^<]+)</title>', page)
+
+    assert first == (
+        "/runs?filter=agent%3Asupport+since%3A2025-10-09T08%3A53Z+until%3A2025-10-09T08%3A54Z",
+        "2025-10-09 08:53:00.000 UTC: 1 run",
+    )
+    assert "<b>3</b> runs" in page
+    assert 'href="/runs?filter=agent%3Asupport">all times' in page
+
+
+def test_deleting_asks_first(served, store):
+    """A form without a word of being sure is answered with the question."""
+    store.write(batch(run(1), run(2)))
+    form = {"run": [trace_id(1)], "back": "/runs?filter=x"}
+    headers = {"Origin": served.url}
+    asked = requests.post(f"{served.url}/runs/delete", form, headers=headers, timeout=10)
+    assert "Delete this run?" in asked.text
+    assert queries.run(store, trace_id(1)) is not None
+    done = requests.post(f"{served.url}/runs/delete", form | {"sure": "1"}, headers=headers, timeout=10)
+
+    assert (done.url, done.status_code) == (f"{served.url}/runs?filter=x", 200)
+    assert queries.run(store, trace_id(1)) is None
+
+
+@pytest.mark.parametrize("back", ["https://example.com/", "//example.com", "/runs\r\nX: y"])
+def test_a_form_leads_nowhere_else(served, back):
+    """Whatever it says."""
+    form = {"run": [], "sure": "1", "back": back}
+    answer = requests.post(
+        f"{served.url}/runs/delete", form, headers={"Origin": served.url}, timeout=10, allow_redirects=False
+    )
+
+    assert answer.headers["location"].startswith("/runs")
+    assert "x" not in answer.headers
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"a=" + b"x" * (2**20)])
+def test_what_is_no_form_is_refused(served, body):
+    """Or a form that is too large."""
+    headers = {"Origin": served.url, "Content-Type": "application/x-www-form-urlencoded"}
+    answer = requests.post(f"{served.url}/runs/delete", body, headers=headers, timeout=10)
+
+    assert answer.status_code == 400
+
+
+def test_the_last_refusal_is_shown(served):
+    """To who waits for the first run: that something came, and why it is not there."""
+    requests.post(f"{served.url}/v1/traces", b"x", headers={"Content-Type": "text/html"}, timeout=10)
+    requests.post(f"{served.url}/v1/trace", b"x", headers={"Content-Type": "application/json"}, timeout=10)
+    page = get(served, "/runs").text
+
+    assert f"TCC_URL={served.url}" in page
+    assert "with 404 at <code><bdi>/v1/trace</bdi></code>" in page
+
+
+def test_a_page_is_light(served, store):
+    """Without what was said it weighs less than 150 kB, with all that it loads."""
+    for number in range(1, 61):
+        store.write(batch(run(number, start=number * 60, end=number * 60 + 1)))
+    page = get(served, "/runs").text
+    known = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    modules = [each for each in known if each.endswith(".js")]
+    for module in modules:
+        found = re.findall(r'from "\./(\w+\.js)"', get(served, module).text)
+        modules += [url for url in (module.rpartition("/")[0] + "/" + each for each in found) if url not in modules]
+
+    assert sum(len(get(served, each).content) for each in {*known, *modules}) + len(page.encode()) < 150_000
+
+
+@pytest.mark.parametrize(
+    ("seconds", "texts"),
+    [(10, ["2", "4", "6", "8"]), (3600, ["600", "1200", "1800", "2400", "3000"]), (0, [])],
+)
+def test_axes_have_round_times(seconds, texts):
+    """Not so many that they touch, and none at the ends."""
+    since = START - START % (3600 * 10**9)
+
+    assert [str((each.ns - since) // 10**9) for each in axes.ticks(since, since + seconds * 10**9)] == texts

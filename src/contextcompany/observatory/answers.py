@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from contextcompany.observatory import completion, cursors, filters, queries, timeline
+from contextcompany.observatory import completion, cursors, dashboards, filters, queries, timeline
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
+    About,
     Columns,
     Completion,
+    Dashboard,
     Failures,
     FeedbackPage,
     Histogram,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Given",
     "MissingError",
+    "about",
+    "dashboard",
     "events",
     "failures",
     "feedback",
@@ -130,6 +134,18 @@ def stats(store: Store, given: Given) -> Stats:
     since_ns = until_ns - _DAY_NS if given["since"] is None else given["since"]
     found = queries.stats(store, by=by, since_ns=since_ns, until_ns=until_ns, hours=hours)
     return Stats(by, since_ns, until_ns, hours, found)
+
+
+def dashboard(store: Store, given: Given) -> Dashboard:
+    """Runs, errors, tokens, cost and latency in a time, bar by bar, and by agent, model and tool."""
+    until_ns = time.time_ns() if given["until"] is None else given["until"]
+    since_ns = until_ns - _DAY_NS if given["since"] is None else given["since"]
+    return dashboards.dashboard(store, by=given["by"], name=given["name"], since_ns=since_ns, until_ns=until_ns)
+
+
+def about(store: Store, given: Given) -> About:  # noqa: ARG001 - as all of them
+    """The file, what is in it, and what goes when."""
+    return queries.about(store)
 
 
 def histogram(store: Store, given: Given) -> Histogram:

@@ -15,7 +15,7 @@ from contextcompany.observatory import parameters
 from contextcompany.observatory.answers import MissingError
 from contextcompany.observatory.contexts import Problem, as_json
 from contextcompany.observatory.endpoints import ENDPOINTS, STREAMS
-from contextcompany.observatory.feed import MAX_CHANGE, Feed
+from contextcompany.observatory.feed import Feed
 from contextcompany.observatory.filters import FilterError
 from contextcompany.observatory.intake import Refusal
 from contextcompany.observatory.otlp import JSON
@@ -69,8 +69,8 @@ class Api:
     async def _stream(self, endpoint: Endpoint, request: Request) -> Response:
         given = _given(endpoint, request)
         came_to = request.headers.get("last-event-id", "")
-        if came_to.isdecimal():
-            given["since"] = min(int(came_to[:20]), MAX_CHANGE)
+        if came_to:
+            given |= parameters.read(endpoint.parameters, [("since", came_to)], time.time_ns())
         watched = await run_sync(endpoint.answer, self._store, given, limiter=self._reading)
         return _Events(self.feed, watched, given["since"])
 
@@ -85,7 +85,7 @@ class Api:
 class _Events(StreamingResponse):
     """Server-sent events."""
 
-    def __init__(self, feed: Feed, watched: Watched, since: int | None) -> None:
+    def __init__(self, feed: Feed, watched: Watched, since: tuple[int, int] | None) -> None:
         super().__init__(feed.events(watched, since), 200, HEADERS, "text/event-stream")
         self._feed = feed
 

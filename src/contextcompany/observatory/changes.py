@@ -13,6 +13,8 @@ from contextcompany.observatory.filters import LOST_AFTER_S
 from contextcompany.observatory.rows import RunRow, SpanRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from contextcompany.observatory.store import Store
 
 __all__ = ["MAX_BEHIND", "newest", "of_run", "of_runs", "of_trace"]
@@ -64,9 +66,17 @@ def of_runs(
 
 
 def of_run(
-    store: Store, trace_id: str, since: int, *, limit: int = 500, lost_after_s: float = LOST_AFTER_S
+    store: Store, trace_id: str, since: tuple[int, int], *, hung_ns: int = 0, limit: int = 500
 ) -> RunChanges | None:
-    """What has happened in a run since a change of `Whole` or of this; None when the run is gone."""
+    """What has happened in a run; None when the run is gone.
+
+    Args:
+        store: Where it is.
+        trace_id: Its trace.
+        since: `change` of what was told before: when the last of the spans came, and its row.
+        hung_ns: `newest_ns` of what was told before. What came later may be the parent of spans that were told.
+        limit: How many spans are told, beside those that hang elsewhere.
+    """
     with store.read() as reader:
         rows = reader.rows("runs_of_traces", orjson.dumps([trace_id]).decode())
         if not rows:
@@ -74,17 +84,19 @@ def of_run(
         found = RunRow(*rows[0])
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", trace_id)]
-        (about,) = queries.shown(reader, [found], time.time_ns(), lost_after_s)
-    new = sorted([row.seen_ns for row in spans if row.seen_ns > since])
-    until = new[limit - 1] if len(new) > limit else (new[-1] if new else since)
-    by_id = {row.span_id: row for row in spans}
-    lines = [line for line in queries.lines(spans) if _has_changed(by_id[line.span_id], by_id, since, until)]
-    return RunChanges(about, lines, said, until, not new or until == new[-1])
+        (about,) = queries.shown(reader, [found], time.time_ns())
+    new = sorted([(row.seen_ns, row.id) for row in spans if (row.seen_ns, row.id) > since])
+    until = new[:limit][-1] if new else since
+    told = {row.span_id for row in _changed(spans, since, until, hung_ns)}
+    lines = [line for line in queries.lines(spans) if line.span_id in told]
+    return RunChanges(about, lines, said, until, max([row.seen_ns for row in spans]), len(new) <= limit)
 
 
-def _has_changed(row: SpanRow, by_id: dict[str, SpanRow], since: int, until: int) -> bool:
-    if since < row.seen_ns <= until:
-        return True
-    # A span hangs elsewhere when its parent comes after it.
-    parent = by_id.get(row.parent_id)
-    return parent is not None and parent.id > row.id and since < parent.seen_ns <= until
+def _changed(rows: list[SpanRow], since: tuple[int, int], until: tuple[int, int], hung_ns: int) -> Iterator[SpanRow]:
+    changed = {row.span_id: row for row in rows if since < (row.seen_ns, row.id) <= until}
+    for row in rows:
+        parent = changed.get(row.parent_id) if (row.seen_ns, row.id) <= since else None
+        # A span that was told hangs elsewhere when its parent comes after it.
+        hangs_elsewhere = parent is not None and parent.id > row.id and parent.seen_ns > hung_ns
+        if row.span_id in changed or hangs_elsewhere:
+            yield row

@@ -73,7 +73,8 @@ def _places(store: Store, whole: Whole) -> list[_Place]:
         if fact.kind == "step":
             last[line.agent] = fact
         name = "" if line.kind == "step" else line.name
-        key = ("top",) if span_id == whole.run.top else (line.kind, line.agent or "", name)
+        agent = "" if line.agent == whole.run.agent else line.agent or ""  # of the run itself, which may be renamed
+        key = ("top",) if span_id == whole.run.top else (line.kind, agent, name)
         digest = blake2b("\0".join([*key, texts["prompt"], texts["args"]]).encode(errors="replace"), digest_size=16)
         made.append(_Place(line, fact, texts, key, digest.digest()))
     return made
@@ -139,9 +140,15 @@ def _blocks(
 def _pair(before: _Place | None, after: _Place | None) -> Pair:
     there = after or before
     assert there is not None  # noqa: S101 - of two that belong together, one is there
-    changes = [*_changes(before, after)] if before and after else []
-    kind, name = there.line.kind, there.line.name
-    return Pair(kind, name, before and before.line, after and after.line, changes)
+    made = _changes(before, after) if before and after else _whole(before, after)
+    return Pair(there.line.kind, there.line.name, before and before.line, after and after.line, [*made])
+
+
+def _whole(before: _Place | None, after: _Place | None) -> Iterator[Change]:
+    """What a span says that came or went."""
+    for what in ("prompt", "response", "args", "result"):
+        if changed := _text(what, before.texts[what] if before else "", after.texts[what] if after else ""):
+            yield changed
 
 
 def _changes(before: _Place, after: _Place) -> Iterator[Change]:

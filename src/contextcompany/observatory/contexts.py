@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
+from contextcompany.observatory.otlp_json import encodable
+
 if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact, Message
     from contextcompany.observatory.otlp import Log, Span
@@ -19,6 +21,7 @@ __all__ = [
     "Columns",
     "Comparison",
     "Completion",
+    "Dashboard",
     "Deleted",
     "Failure",
     "Failures",
@@ -62,7 +65,8 @@ _MAX_DEPTH: Final = 200
 def as_json(value: Any) -> bytes:
     """A context as JSON: an object of its fields.
 
-    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null.
+    Bytes become base64; the `raw` ones of spans and logs are left out. Numbers that JSON has not become null, integers
+    of more than 64 bits text, and halves of a character U+FFFD.
     """
     try:
         return orjson.dumps(value, default=_plain)
@@ -79,15 +83,19 @@ def _plain(value: Any) -> Any:
 
 
 def _flat(value: Any, depth: int) -> Any:
-    """The value with a sentence in place of what is nested too deep to be written."""
+    """The value as orjson can write it, with a sentence in place of what is nested too deep."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         value = _plain(value)
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
     if not isinstance(value, (dict, list, tuple)):
         return value
     if depth >= _MAX_DEPTH:
         return f"Nested deeper than {_MAX_DEPTH}: see the raw span."
     if isinstance(value, dict):
-        return {key: _flat(each, depth + 1) for key, each in value.items()}
+        return {_flat(key, depth): _flat(each, depth + 1) for key, each in value.items()}
     return [_flat(each, depth + 1) for each in value]
 
 
@@ -177,7 +185,7 @@ class RunPage(NamedTuple):
     """What to give as `after` for those that follow; None when these are the last."""
     search: Search | None
     """Of a filter with free text."""
-    change: int
+    change: str
     """The newest change that is in it: `since` of the events that go on from here."""
 
 
@@ -223,6 +231,10 @@ class SpanLine(NamedTuple):
     cost_source: str | None
     not_counted: str | None
     unknown: list[str]
+    first_ns: int | None = None
+    """After how long the first of its answer came."""
+    waits: list[list[int]] = []  # noqa: RUF012 - never changed
+    """From when until when it waited for a person, each in nanoseconds after it started."""
 
 
 class Feedback(NamedTuple):
@@ -246,7 +258,7 @@ class Whole(NamedTuple):
     run: Run
     spans: list[SpanLine]
     feedback: list[Feedback]
-    change: int
+    change: str
     """The newest change that is in it: `since` of the events that go on from here."""
 
 
@@ -258,8 +270,10 @@ class RunChanges(NamedTuple):
     """Those that are new, have changed, or hang elsewhere."""
     feedback: list[Feedback]
     """All of it."""
-    change: int
-    """The newest change that is in it."""
+    change: tuple[int, int]
+    """The newest change that is in it: when a span came, and its row."""
+    newest_ns: int
+    """When the newest of all spans came."""
     is_all: bool
     """Whether it is the newest that there is."""
 
@@ -271,7 +285,7 @@ class Columns(NamedTuple):
     spans: dict[str, list[Any]]
     """By the fields of `SpanLine`; all lists are of the same length."""
     feedback: list[Feedback]
-    change: int
+    change: str
 
 
 class SpanDetail(NamedTuple):
@@ -442,6 +456,29 @@ class Stat(NamedTuple):
     p99_ns: int | None
 
 
+class Dashboard(NamedTuple):
+    """What happened in a time."""
+
+    by: str
+    """agent, model or tool, when `runs`, `bars` and `whole` are of one of them; empty: all."""
+    name: str | None
+    """Of which."""
+    since_ns: int
+    until_ns: int
+    width_ns: int
+    """Of each bar."""
+    runs: list[Bar]
+    """When runs started that have it."""
+    bars: list[Stat]
+    """What was counted, one after the other without gaps: of runs, inner ones included, or of calls."""
+    whole: Stat
+    """All of it together."""
+    agents: list[Stat]
+    """By agent, whoever did most first; tokens and cost are those of all that its runs did."""
+    models: list[Stat]
+    tools: list[Stat]
+
+
 class Repriced(NamedTuple):
     """Costs that were calculated anew."""
 
@@ -593,7 +630,8 @@ class Pair(NamedTuple):
     after: SpanLine | None
     """None: it went."""
     changes: list[Change]
-    """Empty when both say the same. Durations that differ by less than a tenth are the same."""
+    """Empty when both say the same. Durations that differ by less than a tenth are the same. Of a span that came or
+    went, what it says."""
 
 
 class Total(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where a page of a list ended, as text for a URL."""
+"""Where a page of a list ended, or what was told, as text for a URL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from contextcompany.observatory.filters import FilterError
 
-__all__ = ["read", "write"]
+__all__ = ["change", "read", "write"]
 
 _MAX_INTEGER = 2**63 - 1
 
@@ -17,6 +17,11 @@ _MAX_INTEGER = 2**63 - 1
 def write(of: str, *place: Any) -> str:
     """Of which list, and the values by which its last row is sorted."""
     return base64.urlsafe_b64encode(orjson.dumps([of, *place])).decode().rstrip("=")
+
+
+def change(place: tuple[int, int]) -> str:
+    """A place among changes; a number behind which there is nothing stands alone."""
+    return f"{place[0]}.{place[1]}" if place[1] else str(place[0])
 
 
 def read(after: str, of: str, *kinds: type) -> tuple[Any, ...]:

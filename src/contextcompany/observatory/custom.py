@@ -227,26 +227,33 @@ _KINDS: Final[dict[str, _Kind]] = {
 
 
 def _input(value: str | None) -> str | None:
-    """A list of messages as it is, in whatever shape; any other text as what a user said."""
-    if value is None or _is_messages(value):
-        return value
-    return _json([{"role": "user", "parts": [_text_part(value)]}])
+    """Messages as they are, in whatever shape; any other text as what a user said."""
+    if value is None:
+        return None
+    return _messages(value) or _json([{"role": "user", "parts": [_text_part(value)]}])
 
 
 def _output(value: str | None, finish_reason: str | None) -> str | None:
+    """A message as it is, in whatever shape; any other text as what the model said."""
     if value is None:
         return None
-    return _json([{"role": "assistant", "parts": [_text_part(value)], "finish_reason": finish_reason or "stop"}])
+    said = {"role": "assistant", "parts": [_text_part(value)], "finish_reason": finish_reason or "stop"}
+    return _messages(value) or _json([said])
 
 
-def _is_messages(value: str) -> bool:
-    if not value.lstrip().startswith("["):
-        return False
+def _messages(value: str) -> str | None:
+    """The text of a list of messages, or of one; None for any other."""
+    if value.lstrip()[:1] not in ("[", "{"):
+        return None
     try:
         found = orjson.loads(value)
     except orjson.JSONDecodeError:
-        return False
-    return bool(found) and all(isinstance(each, dict) and "role" in each for each in found)
+        return None
+    one = isinstance(found, dict)
+    messages = [found] if one else found
+    if not messages or not all(isinstance(each, dict) and "role" in each for each in messages):
+        return None
+    return f"[{value}]" if one else value
 
 
 def _text_part(value: str) -> dict[str, str]:

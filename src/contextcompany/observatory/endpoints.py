@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import actions, answers
 from contextcompany.observatory.contexts import Opinion, Selection
-from contextcompany.observatory.feed import MAX_CHANGE
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
 from contextcompany.observatory.queries import GROUPS, MAX_PAGE, SORTS
@@ -48,15 +47,14 @@ _SINCE = Parameter("since", "From when: `30m`, `12h` or `7d` ago, or a date.", "
 _UNTIL = Parameter("until", "Until when: as `since`.", "time")
 _BY = Parameter("by", "By agent, model or tool; else all runs together.", default="", choices=("", *GROUPS))
 _HOURS = Parameter("hours", "How many hours are counted together.", "integer", 1, minimum=1, maximum=10**6)
+_NAME = Parameter("name", "Of which agent, model or tool.")
 _BARS = Parameter(
     "bars", "Into how many parts the time is divided at most.", "integer", 60, minimum=1, maximum=MAX_BARS
 )
 _KEY = Parameter("key", "A key of the filter language, for values of it that occur.", choices=(*KEYS,))
 _PREFIX = Parameter("prefix", "How the key or the value begins.", default="")
 _PHRASE = Parameter("q", "The phrase; a `*` at its end stands for the rest of a word.", is_needed=True)
-_CHANGE = Parameter(
-    "since", "`change` of what was read before, so that nothing between is missed.", "integer", maximum=MAX_CHANGE
-)
+_CHANGE = Parameter("since", "`change` of what was read before, so that nothing between is missed.", "change")
 
 ENDPOINTS: Final = (
     Endpoint("GET", "/api/runs", answers.runs, (_FILTER, _SORT, _AFTER, _LIMIT)),
@@ -71,9 +69,11 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/tool_calls", answers.tool_calls, (_TOOL, _AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/failures", answers.failures, (_SINCE, _LIMIT)),
     Endpoint("GET", "/api/stats", answers.stats, (_BY, _SINCE, _UNTIL, _HOURS)),
+    Endpoint("GET", "/api/dashboard", answers.dashboard, (_BY, _NAME, _SINCE, _UNTIL)),
     Endpoint("GET", "/api/histogram", answers.histogram, (_FILTER, _SINCE, _UNTIL, _BARS)),
     Endpoint("GET", "/api/values", answers.values, (_KEY, _PREFIX, _LIMIT)),
     Endpoint("GET", "/api/search", answers.search, (_PHRASE, _LIMIT)),
+    Endpoint("GET", "/api/settings", answers.about),
 )
 
 STREAMS: Final = (

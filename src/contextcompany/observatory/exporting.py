@@ -1,9 +1,10 @@
-"""Runs → bytes to take along, made as they are taken: OTLP, or a line of JSON per run.
+"""Runs → bytes to take along, made as they are taken: OTLP, a line of JSON per run, or a document to read.
 
 `otlp` has spans and log records exactly as they were received, as OTLP's JSON: one request a line, and a run in one
 line unless it is large. A line has `resourceSpans` and, where a run has log records or feedback, `resourceLogs`; OTLP's
 receivers pass over the one that they do not ask for. `import` takes it back whole.
 `jsonl` has a run a line: what the API answers of it, and what each of its spans says, in our words.
+`markdown` has what was said, in order: see `document`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import orjson
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from contextcompany.observatory import envelopes, originals, otlp_json, queries
+from contextcompany.observatory import document, envelopes, originals, otlp_json, queries
+from contextcompany.observatory.contexts import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Export", "Format", "everything", "of_run", "of_runs"]
 
-Format = Literal["otlp", "jsonl"]
+Format = Literal["otlp", "jsonl", "markdown"]
 
 _LINE: Final = 1024 * 1024
 """Bytes of spans as they were received after which a line of `otlp` ends: few, so that a run of any size fits into
@@ -44,10 +46,9 @@ class Export(NamedTuple):
 
 def of_run(store: Store, run_id: str, format_: Format) -> Export | None:
     """One run, by its id or its trace's; None when there is none."""
-    found = queries.run(store, run_id)
-    if found is None:
+    trace_id = queries.trace_of(store, run_id)
+    if trace_id is None:
         return None
-    trace_id = found.run.trace_id
     return _export(trace_id, format_, _runs(store, [trace_id], format_))
 
 
@@ -131,16 +132,21 @@ def _jsonl(store: Store, trace_id: str) -> Iterator[bytes]:
     if whole is None:
         return
     lines = {line.span_id: line for line in whole.spans}
-    yield b'{"run":' + _json(whole.run) + b',"spans":['
+    yield b'{"run":' + as_json(whole.run) + b',"spans":['
     comma = b""
     for span_id, fact in queries.facts(store, trace_id, lines):
-        yield comma + _json(lines[span_id]._asdict() | {"fact": fact})
+        yield comma + as_json(lines[span_id]._asdict() | {"fact": fact})
         comma = b","
-    yield b'],"feedback":' + _json(whole.feedback) + b"}\n"
+    yield b'],"feedback":' + as_json(whole.feedback) + b"}\n"
 
 
-def _json(value: Any) -> bytes:
-    return orjson.dumps(value, default=lambda held: held._asdict())
+def _markdown(store: Store, trace_id: str) -> Iterator[bytes]:
+    whole = queries.run(store, trace_id)
+    if whole is None:
+        return
+    facts = queries.facts(store, trace_id, [line.span_id for line in whole.spans])
+    for piece in document.document(whole, facts):
+        yield piece.encode(errors="replace")
 
 
 class _Kind(NamedTuple):
@@ -154,5 +160,6 @@ class _Kind(NamedTuple):
 FORMATS: Final[dict[Format, _Kind]] = {
     "otlp": _Kind("application/x-ndjson", ".otlp.jsonl", _otlp),
     "jsonl": _Kind("application/x-ndjson", ".jsonl", _jsonl),
+    "markdown": _Kind("text/markdown; charset=utf-8", ".md", _markdown),
 }
 """The formats, with what each is called."""

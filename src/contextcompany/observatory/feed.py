@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from anyio import CapacityLimiter, move_on_after
 from anyio.to_thread import run_sync
 
-from contextcompany.observatory import changes
+from contextcompany.observatory import changes, cursors
 from contextcompany.observatory.contexts import as_json
 from contextcompany.observatory.store import StoreError
 
@@ -27,13 +27,10 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.store import Store
 
-__all__ = ["KEEP_ALIVE_S", "MAX_CHANGE", "Feed", "OneRun", "Runs", "Watched"]
+__all__ = ["KEEP_ALIVE_S", "Feed", "OneRun", "Runs", "Watched"]
 
 KEEP_ALIVE_S: Final = 15.0
 """After so long without news a comment is sent, which finds out who is gone."""
-
-MAX_CHANGE: Final = 2**62
-"""No change has a larger number."""
 
 _LOOK_EVERY_S: Final = 0.1
 _PAUSE: Final = 4
@@ -49,10 +46,12 @@ _LOGGER: Final = logging.getLogger("contextcompany.observatory")
 class _Place(NamedTuple):
     """Where somebody is among the changes."""
 
-    change: int
-    """The newest that was told: of all runs by number, of the spans of one run by when it was made."""
+    change: tuple[int, int]
+    """The newest that was told: of runs its number; of the spans of one run when it was made, and the span's row."""
     number: int = 0
     """Of one run: that of its newest change when it was looked at, so that it is not read while others change."""
+    newest_ns: int = 0
+    """Of one run: when its newest span had come then."""
 
 
 class _Seen(NamedTuple):
@@ -71,13 +70,17 @@ class Runs(NamedTuple):
 
     filter: str
 
+    def start(self, store: Store) -> tuple[int, int]:
+        """From now on."""
+        return changes.newest(store), 0
+
     def look(self, store: Store, at: _Place) -> _Seen:
         """What has happened since."""
-        found = changes.of_runs(store, self.filter, at.change)
+        found = changes.of_runs(store, self.filter, at.change[0])
         events: list[tuple[str, Any]] = [("reload", {})] if found.is_behind else [("run", run) for run in found.runs]
         if found.gone:
             events.append(("gone", found.gone))
-        return _Seen(_events(events, found.change), _Place(found.change), found.is_all)
+        return _Seen(_events(events, str(found.change)), _Place((found.change, 0)), found.is_all)
 
 
 class OneRun(NamedTuple):
@@ -85,18 +88,23 @@ class OneRun(NamedTuple):
 
     trace_id: str
 
+    def start(self, store: Store) -> tuple[int, int]:  # noqa: ARG002 - as of all runs
+        """All of it."""
+        return 0, 0
+
     def look(self, store: Store, at: _Place) -> _Seen:
         """What has happened since."""
         number = changes.of_trace(store, self.trace_id)
         if number == at.number:
             return _Seen(b"", at, is_all=True)
-        found = changes.of_run(store, self.trace_id, at.change)
+        found = changes.of_run(store, self.trace_id, at.change, hung_ns=at.newest_ns)
         if found is None:
-            return _Seen(_events([("gone", [self.trace_id])], at.change), at, is_all=True, is_over=True)
+            return _Seen(_events([("gone", [self.trace_id])], "0"), at, is_all=True, is_over=True)
         events: list[tuple[str, Any]] = [("spans", found.spans)] if found.spans else []
         events += [("feedback", found.feedback)] if found.feedback else []
-        place = _Place(found.change, number if found.is_all else 0)
-        return _Seen(_events([*events, ("run", found.run)], found.change), place, found.is_all)
+        place = _Place(found.change, number if found.is_all else 0, found.newest_ns)
+        told = _events([*events, ("run", found.run)], cursors.change(found.change))
+        return _Seen(told, place, found.is_all)
 
 
 Watched: TypeAlias = Runs | OneRun
@@ -132,9 +140,9 @@ class Feed:
         finally:
             self._watchers -= 1
 
-    async def events(self, watched: Watched, since: int | None) -> AsyncIterator[bytes]:
-        """What happens to it, since a change or from now on."""
-        at = _Place(await self._in_thread(changes.newest, self._store) if since is None else since)
+    async def events(self, watched: Watched, since: tuple[int, int] | None) -> AsyncIterator[bytes]:
+        """What happens to it, since a change; without one, to all runs from now on, and to a run from its beginning."""
+        at = _Place(await self._in_thread(watched.start, self._store) if since is None else since)
         yield b"retry: 1000\n\n"
         while not self._is_closed:
             known = self._newest
@@ -199,12 +207,12 @@ def _take_error(task: asyncio.Task[_Seen]) -> None:
         task.exception()
 
 
-def _events(events: list[tuple[str, Any]], at: int) -> bytes:
+def _events(events: list[tuple[str, Any]], at: str) -> bytes:
     """As https://html.spec.whatwg.org/#server-sent-events writes them. Only the last says where it is, so that all of
     them come again when the connection breaks between them.
     """
     if not events:
         return b""
     lines = [b"event: %b\ndata: %b\n" % (name.encode(), as_json(value)) for name, value in events]
-    lines[-1] += b"id: %d\n" % at
+    lines[-1] += b"id: %b\n" % at.encode()
     return b"\n".join([*lines, b""])

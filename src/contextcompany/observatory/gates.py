@@ -87,7 +87,8 @@ def _said(gate: Gate, of: Comparison) -> str | None:
         changed = of.prompt if gate.what == "prompt" else of.response
         return f"the {gate.what} is another one" if changed else None
     if gate.what in _CHANGES:
-        where = [each for each in of.pairs if any(change.what == gate.what for change in each.changes)]
+        both = [each for each in of.pairs if each.before and each.after]
+        where = [each for each in both if any(change.what == gate.what for change in each.changes)]
         return f"{_words(gate.what)} of {_several(where)} changed" if where else None
     if gate.what in _KINDS and gate.more is None:
         return _moved(_KINDS[gate.what], of)

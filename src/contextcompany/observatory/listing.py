@@ -11,7 +11,7 @@ from contextcompany.observatory.words import iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["COLUMNS", "COOKIE", "Column", "Listing", "Tab", "remembered", "tabs", "wanted"]
+__all__ = ["COLUMNS", "COOKIE", "ORDERS", "Column", "Listing", "Tab", "remembered", "tabs", "wanted"]
 
 COOKIE: Final = "runs"
 """Remembers order and columns, as they stand in the URL."""
@@ -49,6 +49,11 @@ COLUMNS: Final = {
 }
 """In the order in which they stand."""
 
+ORDERS: Final = {"start": "Newest first"} | {
+    column.sort: f"{column.label}, most first" for column in COLUMNS.values() if column.sort not in (None, "start")
+}
+"""What the orders of `queries.SORTS` are called."""
+
 _USUAL: Final = tuple(key for key, column in COLUMNS.items() if column.is_usual)
 _NEWEST_FIRST: Final = "start"
 
@@ -85,9 +90,9 @@ class Listing(NamedTuple):
         rest = replaced(self.filter, "since", f"since:{iso(since_ns)}")
         return self.url(filter=replaced(rest, "until", f"until:{iso(until_ns)}"))
 
-    def any_time(self) -> str:
-        """Where the list is of what started whenever."""
-        return self.url(filter=replaced(replaced(self.filter, "since", None), "until", None))
+    def timeless(self) -> str:
+        """The filter without the times of which it says something."""
+        return replaced(replaced(self.filter, "since", None), "until", None)
 
     def sorted_by(self, sort: str) -> str:
         """Where this order is chosen, and remembered."""
@@ -134,4 +139,4 @@ def tabs(listing: Listing) -> list[Tab]:
     views = {"All": None, "Running": "status:running", "Failures": "status:error"}
     made = [Tab(label, listing.with_part("status", token), False) for label, token in views.items()]
     here = listing.url()
-    return [tab._replace(is_current=tab.href == here) for tab in made] + [Tab("Tool calls", "/tools", False)]
+    return [tab._replace(is_current=tab.href == here) for tab in made] + [Tab("Tool calls", "/tool_calls", False)]

@@ -78,6 +78,8 @@ def value(body: bytes) -> Any:
         raise DecodeError(f"The body holds more than {MAX_OBJECTS:,} objects and lists. Send fewer spans at once.")
     try:
         return _loaded(body)
+    except json.JSONDecodeError as error:
+        raise DecodeError(f"The body is not JSON: {error.msg} at character {error.pos:,}.") from None
     except (ValueError, RecursionError) as error:
         said = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         raise DecodeError(f"The body is not JSON: {said}.") from None

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from anyio.to_thread import run_sync
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from contextcompany.observatory import listing, queries
+from contextcompany.observatory import actions, forms, listing, queries
 from contextcompany.observatory.assets import Assets
+from contextcompany.observatory.contexts import Opinion, Problem
+from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.queries import FilterError
 from contextcompany.observatory.rendering import HEADERS, Renderer
+from contextcompany.observatory.timeline import histogram
+from contextcompany.observatory.twins import Page, Twins
+from contextcompany.observatory.views import PAGES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from contextcompany.observatory.refusals import Refusals
     from contextcompany.observatory.store import Store
+    from contextcompany.observatory.twins import Here
 
 __all__ = ["Pages"]
 
-_A_YEAR_S = 365 * 86_400
+_A_YEAR_S: Final = 365 * 86_400
+_BARS: Final = 144
+"""Of the histogram above the list, at most."""
 
 
 class Pages:
@@ -38,6 +47,9 @@ class Pages:
             Route("/", self.home, methods=["GET"]),
             Route("/runs", self.runs, methods=["GET"]),
             Route("/runs/rows", self.rows, methods=["GET"]),
+            Route("/runs/delete", self.delete, methods=["POST"]),
+            Route("/feedback", self.give_feedback, methods=["POST"]),
+            *Twins(self._store, self._renderer, (*PAGES, Page("/settings", "settings.html", self._settings))).routes(),
             *self._assets.routes(),
         ]
 
@@ -54,7 +66,12 @@ class Pages:
         before = listing.remembered(wanted, request.cookies.get(listing.COOKIE, ""), params)
         if before is not None:
             return RedirectResponse(before.url(after=wanted.after), 303)
-        view = {"columns": listing.COLUMNS, "tabs": listing.tabs(wanted), "refused": self._refusals.last}
+        view = {
+            "columns": listing.COLUMNS,
+            "orders": listing.ORDERS,
+            "tabs": listing.tabs(wanted),
+            "refused": self._refusals.last,
+        }
         return self._renderer.page(request, "runs.html", self._listed(wanted) | view)
 
     def rows(self, request: Request) -> Response:
@@ -68,15 +85,43 @@ class Pages:
             return Response(str(error), 400, HEADERS, "text/plain")
         return self._renderer.page(request, "runs_part.html", {"listing": wanted, "page": page})
 
+    async def delete(self, request: Request) -> Response:
+        """`POST /runs/delete`: deletes these runs, when somebody is sure, and leads back."""
+        try:
+            said = await forms.fields(request)
+        except FormError as error:
+            return Response(str(error), 400, HEADERS, "text/plain")
+        runs, back = said.get("run", []), said.get("back", ["/runs"])[0]
+        back = back if back.startswith("/runs") else "/runs"
+        if runs and "sure" not in said:
+            return self._renderer.page(request, "delete.html", {"runs": runs, "back": back})
+        await run_sync(self._store.delete, runs)
+        return RedirectResponse(back, 303)
+
+    async def give_feedback(self, request: Request) -> Response:
+        """`POST /feedback`: keeps what somebody thinks of a run, and leads back."""
+        try:
+            said = await forms.fields(request)
+            run_id, label, text, back = (said.get(name, [""])[0] for name in ("run_id", "label", "text", "back"))
+            given = {"body": Opinion(run_id.strip(), label=label or None, text=text.strip() or None)}
+            await run_sync(actions.keep_feedback, self._store, given)
+        except (FilterError, FormError) as error:
+            return self._renderer.page(request, "problem.html", {"status": 400, "problem": Problem(str(error))}, 400)
+        return RedirectResponse(back if forms.is_here(back) else "/feedback", 303)
+
+    def _settings(self, store: Store, answer: Any, here: Here) -> dict[str, Any]:  # noqa: ARG002 - as all views
+        return {"refused": self._refusals.last, "brought": None}
+
     def _listed(self, wanted: listing.Listing) -> dict[str, Any]:
-        page, error, corrected = None, None, None
+        page, bars, error, corrected = None, None, None, None
         try:
             page = queries.runs(self._store, wanted.filter, sort=wanted.sort, after=wanted.after)
+            bars = histogram(self._store, wanted.filter, bars=_BARS)
         except FilterError as raised:
             error = raised
             if raised.suggestion is not None:
                 corrected = wanted.url(filter=wanted.filter.replace(raised.token, raised.suggestion, 1))
-        return {"listing": wanted, "page": page, "error": error, "corrected": corrected}
+        return {"listing": wanted, "page": page, "histogram": bars, "error": error, "corrected": corrected}
 
 
 def _keeping(wanted: listing.Listing) -> Response:

@@ -21,7 +21,8 @@ _T = TypeVar("_T")
 
 _FLAGS: Final = {"1": True, "true": True, "0": False, "false": False}
 _MAX_NUMBER: Final = 1e300
-_INTEGER: Final = re.compile(r"-?[0-9]{1,18}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,16}")
+_CHANGE: Final = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,19}))?")
 
 
 class ParameterError(FilterError):
@@ -34,8 +35,11 @@ class Parameter(NamedTuple):
     name: str
     about: str
     """A sentence for whoever reads the API's document."""
-    kind: Literal["text", "integer", "flag", "time"] = "text"
-    """A time is `30m`, `12h` or `7d` ago, or a date; nanoseconds since the epoch when it is read."""
+    kind: Literal["text", "integer", "flag", "time", "change"] = "text"
+    """A time is `30m`, `12h` or `7d` ago, or a date; nanoseconds since the epoch when it is read.
+
+    A change is a pair of numbers, as text where it is written: JavaScript's numbers have not so many digits.
+    """
     default: Any = None
     """What it is when it is not given."""
     is_needed: bool = False
@@ -127,6 +131,11 @@ def _value(parameter: Parameter, text: str, now_ns: int) -> Any:
         raise ParameterError(text, said, near[0] if near else None)
     if parameter.kind == "integer":
         return _integer(parameter, text)
+    if parameter.kind == "change":
+        numbers = _CHANGE.fullmatch(text)
+        if numbers is None:
+            raise ParameterError(text, f"`{name}` is what `change` was in an answer, got `{shown}`.")
+        return int(numbers[1]), int(numbers[2] or 0)
     if parameter.kind == "flag":
         if text.lower() not in _FLAGS:
             raise ParameterError(text, f"`{name}` is 1 or 0, got `{shown}`.")

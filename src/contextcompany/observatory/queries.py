@@ -60,6 +60,7 @@ __all__ = [
     "sessions",
     "shown",
     "span",
+    "stat",
     "stats",
     "tool_calls",
     "top_of",
@@ -137,7 +138,7 @@ def runs(
         found = None if not parsed.searches else _searched(reader, parsed.searches, now)
         listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
-    return RunPage(listed, cursor, found, change)
+    return RunPage(listed, cursor, found, str(change))
 
 
 def trace_ids(store: Store, filter_: str | None = "", *, now_ns: int | None = None) -> Iterator[str]:
@@ -184,7 +185,8 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
         (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
-    return Whole(about, lines(spans), said, max([each.seen_ns for each in spans], default=0))
+    newest = max([(each.seen_ns, each.id) for each in spans], default=(0, 0))
+    return Whole(about, lines(spans), said, cursors.change(newest))
 
 
 def trace_of(store: Store, run_id: str) -> str | None:
@@ -247,6 +249,7 @@ def lines(rows: list[SpanRow]) -> list[SpanLine]:
 
 
 def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+    first_ns, waits = orjson.loads(row.moments) if row.moments else _NO_MOMENTS
     return SpanLine(
         row.span_id,
         parent_id,
@@ -271,7 +274,12 @@ def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
         row.cost_source,
         row.not_counted,
         orjson.loads(row.unknown) if row.unknown else [],
+        first_ns,
+        waits,
     )
+
+
+_NO_MOMENTS: Final[tuple[None, list[list[int]]]] = (None, [])
 
 
 def _cursor(sort: str, row: RunRow) -> str:
@@ -446,12 +454,13 @@ def stats(store: Store, *, by: str = "", since_ns: int, until_ns: int, hours: in
         for hour, name, bucket, count in reader.rows("latencies", *values):
             histograms[hour, name].append((bucket, count))
         rows = reader.rows("stats", *values)
-    return [_stat(row, histograms[row[0], row[1]]) for row in rows]
+    return [stat(row[0] * _HOUR_NS, row[1:], histograms[row[0], row[1]]) for row in rows]
 
 
-def _stat(row: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+def stat(start_ns: int, counts: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+    """Counts from a moment on, with the quantiles of how long it took: spans by the bucket of their duration."""
     at = (_quantile(histogram, part) for part in (0.5, 0.95, 0.99))
-    return Stat(row[0] * _HOUR_NS, *row[1:], *at)
+    return Stat(start_ns, *counts, *at)
 
 
 def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from contextcompany.observatory.words import FILTERS
+from contextcompany.observatory import dialogue, transcript, values, words
+from contextcompany.observatory.axes import ticks
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,7 +45,8 @@ class Renderer:
             auto_reload=False,
             cache_size=-1,
         )
-        self._environment.filters.update(FILTERS)
+        self._environment.filters.update(words.FILTERS | values.FILTERS | {"dialogue": dialogue.dialogue})
+        self._environment.filters |= {"pieces": transcript.pieces, "readable": transcript.readable, "ticks": ticks}
         self._environment.globals["asset"] = assets.url
 
     def page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:

@@ -30,6 +30,13 @@ class Piece(NamedTuple):
     is_json: bool
     """Whether the text is a value, not words."""
 
+    @property
+    def label(self) -> str:
+        """What to write above it: `user`, `assistant, reasoning`, `assistant calls search`, `tool result`."""
+        if self.kind == "tool call":
+            return f"{self.role} calls {self.name}".strip()
+        return {"text": self.role, "tool result": self.kind}.get(self.kind, f"{self.role}, {self.kind}")
+
 
 def pieces(messages: list[Message] | None, role: str = "") -> Iterator[Piece]:
     """The parts of messages in order; `role` is of messages that do not say theirs, as parts of instructions do not."""
@@ -78,10 +85,7 @@ def readable(value: object, *, is_sorted: bool = False) -> str:
 
 def written(messages: list[Message] | None, role: str = "") -> str:
     """Messages as plain text, a part after the other, each with who said it."""
-    return "\n\n".join(
-        f"{' '.join(filter(None, (each.role, '' if each.kind == 'text' else each.kind, each.name)))}:\n{each.text}"
-        for each in pieces(messages, role)
-    )
+    return "\n\n".join(f"{each.label}:\n{each.text}" for each in pieces(messages, role))
 
 
 def fresh(fact: Fact, before: Fact | None) -> list[Message]:

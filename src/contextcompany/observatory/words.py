@@ -99,12 +99,11 @@ def iso(ns: int) -> str:
 
 
 def clock(ns: int, of_ns: int) -> str:
-    """A place on an axis of that length: the time of day, the day, or both; UTC."""
-    if of_ns < 2 * 60 * 10**9:
-        return _at(ns).strftime("%H:%M:%S")
-    if of_ns < _DAY * 10**9:
-        return _at(ns).strftime("%H:%M")
-    return _at(ns).strftime("%d %b %H:%M" if of_ns < _WEEK * 10**9 else "%d %b")
+    """A place on an axis of that length, UTC: the time of day, and the day where one begins."""
+    at = _at(ns)
+    if of_ns > 2 * _DAY * 10**9 or not ns % (_DAY * 10**9):
+        return at.strftime("%d %b" if of_ns > _WEEK * 10**9 or not ns % (_DAY * 10**9) else "%d %b %H:%M")
+    return at.strftime("%H:%M:%S" if of_ns < 2 * _MINUTE * 10**9 else "%H:%M")
 
 
 def tokens(number: int | None) -> str:

@@ -506,7 +506,8 @@ class _Group:
             if before is not None and before.is_settled:
                 self._rollups.add(before, -1)
             self._rollups.add(changed)
-            self._spans.append(changed._replace(seen_ns=self._writer.now_ns))
+            # That it is in the rollups now is no news to who watches.
+            self._spans.append(changed if row == before else changed._replace(seen_ns=self._writer.now_ns))
         about = about._replace(price_table=made.price_table or about.price_table)
         self._runs.append(settled(run, trace_id, made.rows, about, top))
 

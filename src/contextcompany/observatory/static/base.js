@@ -1,5 +1,6 @@
 // What all pages have beside what they show: keys, copying, dialogs, short messages, ages that grow.
 
+import { Completion } from "./complete.js";
 import { onKey } from "./keys.js";
 
 /** Say something for a few seconds. */
@@ -21,6 +22,12 @@ export async function copy(text) {
   }
 }
 
+/** What a button copies: its own text, else what is said beside it. */
+function copied(button) {
+  const said = button.closest(".copyable")?.querySelectorAll("[data-said]") ?? [];
+  return button.dataset.copy || [...said].map((each) => each.textContent).join("");
+}
+
 /** How long ago that was, in the words of `words.py`. */
 export function age(ms, now = Date.now()) {
   const seconds = (now - ms) / 1000;
@@ -38,6 +45,14 @@ export function age(ms, now = Date.now()) {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
+/** Moments of `words.py`, with what this person's clock said then. */
+export function local(text) {
+  return text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3}) UTC(?! \()/g, (moment, day, time) => {
+    const at = new Date(`${day}T${time}Z`);
+    return at.getTimezoneOffset() === 0 ? moment : `${moment} (${at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })} here)`;
+  });
+}
+
 function grow() {
   const now = Date.now();
   for (const each of document.querySelectorAll("time[data-age]")) {
@@ -53,10 +68,17 @@ export function reveal(inside) {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy], [data-opens]");
-  if (button?.dataset.copy !== undefined) copy(button.dataset.copy);
+  if (button?.dataset.copy !== undefined) copy(copied(button));
   else if (button) document.getElementById(button.dataset.opens).showModal();
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   if (event.target instanceof HTMLDialogElement) event.target.close(); // beside the dialog
+});
+
+document.addEventListener("pointerover", (event) => {
+  const told = event.target.closest?.("time[title], svg a");
+  const title = told?.querySelector("title");
+  if (title) title.textContent = local(title.textContent);
+  else if (told?.title) told.title = local(told.title);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -69,8 +91,9 @@ document.addEventListener("keydown", (event) => {
 
 onKey("/", () => document.getElementById("filter").select());
 onKey("?", () => document.getElementById("help").showModal());
-const pages = { r: "/runs", s: "/sessions", t: "/tools", f: "/feedback", d: "/dashboard" };
+const pages = { r: "/runs", s: "/sessions", t: "/tool_calls", f: "/feedback", d: "/dashboard" };
 for (const [key, path] of Object.entries(pages)) onKey(`g ${key}`, () => location.assign(path));
 
+new Completion(document.getElementById("filter"));
 reveal(document);
 setInterval(grow, 5000);

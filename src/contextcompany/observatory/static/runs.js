@@ -1,0 +1,64 @@
+// The page of the list of runs.
+
+import { brush } from "./brush.js";
+import { onKey } from "./keys.js";
+import { List } from "./list.js";
+import { Live } from "./live.js";
+import { Picked } from "./picked.js";
+
+const table = document.getElementById("runs");
+const pause = document.getElementById("pause");
+const news = document.getElementById("news");
+
+function current() {
+  return document.activeElement?.closest("tr[data-run]");
+}
+
+function go(step) {
+  const rows = [...table.querySelectorAll("tr[data-run]")];
+  const at = rows.indexOf(current());
+  const row = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step))];
+  row?.querySelector("a").focus();
+  row?.scrollIntoView({ block: "nearest" });
+}
+
+const figure = document.getElementById("timeline");
+if (figure) {
+  brush(figure, (since, until) => {
+    const url = new URL(location.href);
+    url.searchParams.set("filter", `${figure.dataset.filter} since:${since} until:${until}`.trim());
+    url.searchParams.delete("after");
+    location.assign(url);
+  });
+}
+
+if (!table) {
+  // Nothing is listed: when something comes that should be, so it is.
+  const filter = new URLSearchParams(location.search).get("filter") ?? "";
+  if (!document.getElementById("wrong")) {
+    const stream = new EventSource(`/api/events?${new URLSearchParams({ filter, since: news.dataset.change })}`);
+    for (const name of ["run", "reload"]) stream.addEventListener(name, () => location.reload());
+    addEventListener("pagehide", () => stream.close());
+  }
+} else {
+  const list = new List(table, document.getElementById("more"));
+  const picked = new Picked(table, document.getElementById("picked"));
+  const isFirst = table.dataset.first === location.pathname + location.search || !new URLSearchParams(location.search).has("after");
+  const live = new Live(list, { pause, news, isFirst, first: table.dataset.first }, news.dataset.change);
+
+  table.addEventListener("deleted", (event) => list.replace(event.detail, new Map()));
+  table.addEventListener("click", (event) => {
+    const link = event.target.closest("tr[data-run]")?.querySelector("a");
+    if (!link || event.target.closest("a, input, button, label") || String(getSelection())) return;
+    if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
+    else location.assign(link.href);
+  });
+
+  onKey("j", () => go(1));
+  onKey("k", () => go(-1));
+  onKey("ArrowDown", () => go(1));
+  onKey("ArrowUp", () => go(-1));
+  onKey("x", () => current() && picked.toggle(current()));
+  onKey("p", () => live.toggle());
+  onKey("Escape", () => picked.clear());
+}
