@@ -15,8 +15,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 RECORDED = {
     "approval": ["execute_tool place_order", "invoke_agent buyer"],
-    "declared": ["chat gpt-4o-mini"] * 5
-    + ["execute_tool convert", "execute_tool thermometer", "invoke_agent Weather"],
+    "declared": ["chat gpt-4o-mini"] * 5 + ["execute_tool convert", "execute_tool thermometer", "invoke_agent Weather"],
     "existing_pipeline": ["chat gpt-4o-mini", "invoke_agent support"],
     "feedback": ["invoke_agent support"],
     "import_history": ["chat gpt-4o-mini"] * 2 + ["execute_tool stock", "invoke_agent", "invoke_agent"],
