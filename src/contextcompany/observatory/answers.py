@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from contextcompany.observatory import completion, cursors, dashboards, filters, queries, timeline
+from contextcompany.observatory import comparing, completion, cursors, dashboards, filters, queries, timeline
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
     About,
     Columns,
+    Comparison,
     Completion,
     Dashboard,
     Failures,
@@ -36,6 +37,7 @@ __all__ = [
     "Given",
     "MissingError",
     "about",
+    "compare",
     "dashboard",
     "events",
     "failures",
@@ -87,6 +89,11 @@ def span(store: Store, given: Given) -> SpanDetail:
     if found is None:
         raise MissingError(f"There is no span `{span_id[:100]}` in a run `{run_id[:100]}`.")
     return found
+
+
+def compare(store: Store, given: Given) -> Comparison:
+    """What is different in the run `b`, beside the run `a`: in numbers, in words, and step by step."""
+    return comparing.compare(store, _whole(store, given["a"]), _whole(store, given["b"]))
 
 
 def sessions(store: Store, given: Given) -> SessionPage:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact
     from contextcompany.observatory.store import Store
 
-__all__ = ["compare"]
+__all__ = ["compare", "is_different"]
 
 _MAX_TEXT: Final = 200_000
 """Characters of a text that are compared."""
@@ -103,6 +103,14 @@ def _answered(places: list[_Place]) -> str:
     steps = [each for each in reversed(places) if each.line.kind == "step"]
     said = [each for each in places if each.key == ("top",)] + steps
     return next((each.texts["response"] for each in said if each.texts["response"]), "")
+
+
+def is_different(pair: Pair) -> bool:
+    """Whether it is different in more than how long it took, as any two runs are."""
+    return pair.before is None or pair.after is None or any(each.what not in _QUIET for each in pair.changes)
+
+
+_QUIET: Final = frozenset({"duration_ns"})
 
 
 # --- what belongs together -------------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ _UNTIL = Parameter("until", "Until when: as `since`.", "time")
 _BY = Parameter("by", "By agent, model or tool; else all runs together.", default="", choices=("", *GROUPS))
 _HOURS = Parameter("hours", "How many hours are counted together.", "integer", 1, minimum=1, maximum=10**6)
 _NAME = Parameter("name", "Of which agent, model or tool.")
+_A = Parameter("a", "The run before, by its id or its trace's.", is_needed=True)
+_B = Parameter("b", "The run after, likewise.", is_needed=True)
 _BARS = Parameter(
     "bars", "Into how many parts the time is divided at most.", "integer", 60, minimum=1, maximum=MAX_BARS
 )
@@ -62,6 +64,7 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/runs/{run_id}", answers.run, (_COLUMNS,)),
     Endpoint("DELETE", "/api/runs/{run_id}", actions.delete_run),
     Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}", answers.span),
+    Endpoint("GET", "/api/compare", answers.compare, (_A, _B)),
     Endpoint("GET", "/api/sessions", answers.sessions, (_AFTER, _LIMIT)),
     Endpoint("GET", "/api/sessions/{session_id:path}", answers.session, (_AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/feedback", answers.feedback, (_AFTER, _LIMIT)),
