@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from contextcompany.observatory import custom, importing, queries
+from contextcompany.observatory import custom, files, importing, queries
 from contextcompany.observatory.answers import missing_run
 from contextcompany.observatory.contexts import Deleted, Kept
 from contextcompany.observatory.custom import MAX_FEEDBACK, SCORES
@@ -56,7 +56,7 @@ def load(store: Store, given: Given) -> Report:
 
     What is imported twice is kept once.
     """
-    return importing.load(store, importing.parts(given["body"], time.time_ns()))
+    return importing.load(store, files.parts(given["body"], time.time_ns()))
 
 
 def selected(store: Store, selection: Selection) -> list[str]:

@@ -12,7 +12,7 @@ from contextcompany.observatory.contexts import Opinion, Selection
 from contextcompany.observatory.exporting import FORMATS
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
-from contextcompany.observatory.queries import GROUPS, MAX_PAGE, SORTS
+from contextcompany.observatory.queries import GROUPS, MAX_PAGE, ORDERS
 from contextcompany.observatory.timeline import MAX_BARS
 
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ _FORMAT = Parameter(
 )
 _BEFORE = Parameter("a", "A run, by its id or its trace's.", is_needed=True)
 _AFTERWARDS = Parameter("b", "The run that it is compared with, likewise.", is_needed=True)
-_SORT = Parameter("sort", "What comes first: the newest, or the largest.", default="start", choices=(*SORTS,))
+_SORT = Parameter(
+    "sort",
+    "What comes first: the newest, or the largest; with a `-`, the oldest or smallest.",
+    default="start",
+    choices=ORDERS,
+)
 _AFTER = Parameter("after", "`next` of the page before.")
 _LIMIT = Parameter("limit", "How many at most.", "integer", 50, minimum=1, maximum=MAX_PAGE)
 _COLUMNS = Parameter("columns", "1 for one list per field instead of one object per span.", "flag", default=False)
