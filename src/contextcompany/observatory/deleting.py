@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Pruned", "Retention", "delete", "is_due", "prune", "write_down"]
 
-_RUNS_AT_ONCE: Final = 20
-_SPANS_AT_ONCE: Final = 1_000
+_RUNS_AT_ONCE: Final = 50
+_SPANS_AT_ONCE: Final = 500
 """Runs, and spans of them, that go in one transaction, for which writes wait; a larger run goes alone."""
 
 _ROUNDS: Final = 5
