@@ -15,7 +15,7 @@ from contextcompany import _words
 from contextcompany.commands import CommandError, nothing, say
 from contextcompany.commands.comparison import shown
 from contextcompany.commands.store import default_path, opened
-from contextcompany.observatory import comparing, exporting, gates, importing, queries, words
+from contextcompany.observatory import comparing, exporting, files, gates, importing, queries, words
 from contextcompany.observatory.contexts import as_json
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _import(store: Store, name: str, *, is_quiet: bool) -> Report:
         with _input(name) as (file, size, now_ns):
             bar = _Bar(name, file, size, is_shown=sys.stderr.isatty() and not is_quiet)
             try:
-                return importing.load(store, importing.parts(file, now_ns), bar.tell)
+                return importing.load(store, files.parts(file, now_ns), bar.tell)
             finally:
                 bar.clear()
     except OSError as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from contextcompany.observatory import completion, cursors, dashboards, filters, queries, timeline
+import orjson
+
+from contextcompany.observatory import comparing, completion, cursors, dashboards, exporting, filters, queries, timeline
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
     About,
     Columns,
+    Comparison,
     Completion,
     Dashboard,
     Failures,
@@ -26,18 +29,23 @@ from contextcompany.observatory.contexts import (
     Whole,
 )
 from contextcompany.observatory.feed import OneRun, Runs
+from contextcompany.observatory.parameters import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from contextcompany.observatory.exporting import Export
     from contextcompany.observatory.store import Store
 
 __all__ = [
     "Given",
     "MissingError",
     "about",
+    "compare",
     "dashboard",
     "events",
+    "export",
+    "export_run",
     "failures",
     "feedback",
     "histogram",
@@ -49,6 +57,7 @@ __all__ = [
     "session",
     "sessions",
     "span",
+    "span_as_received",
     "stats",
     "tool_calls",
     "values",
@@ -85,7 +94,7 @@ def span(store: Store, given: Given) -> SpanDetail:
     trace_id = queries.trace_of(store, run_id)
     found = None if trace_id is None else queries.span(store, trace_id, span_id.lower())
     if found is None:
-        raise MissingError(f"There is no span `{span_id[:100]}` in a run `{run_id[:100]}`.")
+        raise _no_span(span_id, run_id)
     return found
 
 
@@ -164,6 +173,41 @@ def search(store: Store, given: Given) -> Hits:
     return Hits(*queries.search(store, given["q"], limit=given["limit"]))
 
 
+def span_as_received(store: Store, given: Given) -> orjson.Fragment:
+    """A span as it was received, as a request of OTLP's JSON."""
+    run_id, span_id = given["run_id"], given["span_id"]
+    trace_id = queries.trace_of(store, run_id)
+    found = None if trace_id is None else exporting.of_span(store, trace_id, span_id.lower())
+    if found is None:
+        raise _no_span(span_id, run_id)
+    return orjson.Fragment(found)
+
+
+def compare(store: Store, given: Given) -> Comparison:
+    """Two runs side by side: their steps and tool calls aligned, and what is different in them."""
+    return comparing.compare(store, _whole(store, given["a"]), _whole(store, given["b"]))
+
+
+def export_run(store: Store, given: Given) -> Export:
+    """A run as a file."""
+    found = exporting.of_run(store, given["run_id"], given["format"])
+    if found is None:
+        raise missing_run(given["run_id"])
+    return found
+
+
+def export(store: Store, given: Given) -> Export:
+    """Runs as a file: some by their ids, all that a filter lets through, or everything there is."""
+    if given["runs"] is not None:
+        if given["filter"] is not None:
+            raise ParameterError("runs", "Say either `runs` or a `filter`.")
+        ids = [queries.trace_of(store, each) for each in given["runs"].split(",")]
+        return exporting.of_runs(store, dict.fromkeys(filter(None, ids)), given["format"])
+    if given["filter"] is not None:
+        return exporting.of_runs(store, queries.trace_ids(store, given["filter"]), given["format"])
+    return exporting.everything(store, given["format"])
+
+
 def events(store: Store, given: Given) -> Runs:  # noqa: ARG001 - as all of them
     """What happens to runs that a filter lets through, as server-sent events.
 
@@ -196,6 +240,10 @@ def _whole(store: Store, run_id: str) -> Whole:
 def missing_run(run_id: str) -> MissingError:
     """Says that there is no such run."""
     return MissingError(f"There is no run `{run_id[:100]}`, by its own id or its trace's.")
+
+
+def _no_span(span_id: str, run_id: str) -> MissingError:
+    return MissingError(f"There is no span `{span_id[:100]}` in a run `{run_id[:100]}`.")
 
 
 def _place(after: str | None, of: str, *kinds: type) -> dict[str, Any]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUPS",
     "MAX_PAGE",
+    "ORDERS",
     "SORTS",
     "FilterError",
     "about",
@@ -84,6 +85,9 @@ SORTS: Final = {
 }
 """By what runs can be sorted, largest first."""
 
+ORDERS: Final = (*SORTS, *(f"-{each}" for each in SORTS))
+"""How runs can be sorted; with a `-`, smallest first."""
+
 _END: Final = 2**63 - 1
 _LAST: Final = "\U0010ffff"
 """Behind any other character."""
@@ -108,7 +112,7 @@ def runs(
     Args:
         store: Where they are.
         filter_: See `filters`.
-        sort: One of `SORTS`.
+        sort: One of `ORDERS`.
         after: `next` of the page before.
         limit: Runs on the page, at most `MAX_PAGE`.
         only: Trace ids of the runs that are looked at; None: all.
@@ -120,17 +124,18 @@ def runs(
     """
     now = time.time_ns() if now_ns is None else now_ns
     parsed = filters.parse(filter_, now, lost_after_s)
-    if sort not in SORTS:
-        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
-    key = SORTS[sort]
+    if sort not in ORDERS:
+        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(ORDERS)}.")
+    key = SORTS[sort.removeprefix("-")]
+    follows, direction = (">", "ASC") if sort.startswith("-") else ("<", "DESC")
     where, values = parsed.where, parsed.values
     if only is not None:
         where += " AND run.trace_id IN (SELECT value FROM json_each(?))"
         values.append(orjson.dumps(only).decode())
     if after is not None:
-        where += f" AND ({key}, run.id) < (?, ?)"
+        where += f" AND ({key}, run.id) {follows} (?, ?)"
         values += cursors.read(after, sort, float, int)
-    where += f" ORDER BY {key} DESC, run.id DESC"
+    where += f" ORDER BY {key} {direction}, run.id {direction}"
     limit = max(1, min(limit, MAX_PAGE))
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
@@ -293,7 +298,7 @@ def _cursor(sort: str, row: RunRow) -> str:
         "spans": row.spans,
         "errors": row.errors,
     }
-    return cursors.write(sort, values[sort], row.id)
+    return cursors.write(sort, values[sort.removeprefix("-")], row.id)
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
