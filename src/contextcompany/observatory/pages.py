@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from anyio.to_thread import run_sync
 from starlette.responses import RedirectResponse, Response
@@ -48,6 +49,7 @@ class Pages:
             Route("/runs", self.runs, methods=["GET"]),
             Route("/runs/rows", self.rows, methods=["GET"]),
             Route("/runs/delete", self.delete, methods=["POST"]),
+            Route("/compare/chosen", self.chosen, methods=["GET"]),
             Route("/feedback", self.give_feedback, methods=["POST"]),
             *Twins(self._store, self._renderer, (*PAGES, Page("/settings", "settings.html", self._settings))).routes(),
             *self._assets.routes(),
@@ -97,6 +99,15 @@ class Pages:
             return self._renderer.page(request, "delete.html", {"runs": runs, "back": back})
         await run_sync(self._store.delete, runs)
         return RedirectResponse(back, 303)
+
+    async def chosen(self, request: Request) -> Response:
+        """`GET /compare/chosen`: leads to two runs that were picked in a list, the lower one first: the older one."""
+        runs = request.query_params.getlist("run")
+        if len(runs) != 2:
+            problem = Problem(f"Two runs can be compared, not {len(runs)}: pick two of the list.")
+            return self._renderer.page(request, "problem.html", {"status": 400, "problem": problem}, 400)
+        after, before = runs
+        return RedirectResponse(f"/compare?{urlencode({'a': before, 'b': after})}", 303)
 
     async def give_feedback(self, request: Request) -> Response:
         """`POST /feedback`: keeps what somebody thinks of a run, and leads back."""
