@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
+import requests
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +18,9 @@ from wire import assistant, deliver, trace_id, user
 
 
 @pytest.fixture
-def kept(store, observatories):
+def kept(store, served):
     """The store of an Observatory that the SDK sends to."""
-    tcc.configure(url=observatories(store=store).url)
+    tcc.configure(url=served.url)
     return store
 
 
@@ -283,6 +285,30 @@ def test_whatever_is_recorded_comes_back_equal(kept, told):
     deliver()
 
     assert dict(answered(kept, run.run_id)) == expected
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(RUNS)
+def test_the_api_says_it_too(kept, served, told):
+    """As JSON, over HTTP: the tree in the run, what was said in its spans."""
+    expected = {}
+    run_id = record(told, {}, "", 0, expected).run_id
+    deliver()
+
+    with requests.Session() as session:
+        lines = session.get(f"{served.url}/api/runs/{run_id}", timeout=10).json()["spans"]
+        place = f"{served.url}/api/runs/{run_id}/spans"
+        facts = {each["span_id"]: session.get(f"{place}/{each['span_id']}", timeout=10).json() for each in lines}
+
+    for line in lines:
+        parent_id, depth, fact = expected.pop(line["span_id"])
+        assert (line["parent_id"], line["depth"], line["name"]) == (parent_id, depth, fact.name)
+        assert facts[line["span_id"]]["fact"] == as_json(fact)
+    assert expected == {}
+
+
+def as_json(value):
+    return orjson.loads(orjson.dumps(value, default=lambda each: each._asdict()))
 
 
 def unanswered_twice(expected):
