@@ -1,5 +1,6 @@
 """Runs of every kind that pages show, made by the SDK as the environment configures it."""
 
+import os
 import time
 
 import contextcompany as tcc
@@ -20,9 +21,11 @@ def main() -> None:
         _ordinary(number, now - (120 - number) * 600)
     _hostile(now - 50)
     _failed(now - 40)
-    _open()
+    left = _open()  # what nobody has any more is ended
     report = tcc.flush(20)
     assert (report.waiting, report.dead, report.dropped) == (0, 0, {}), report
+    time.sleep(1.5)  # until it is sent what is open
+    os._exit(left is None)  # leaves it open, as a process that is killed does
 
 
 def _ordinary(number: int, start: float) -> None:
@@ -81,10 +84,9 @@ def _hostile(start: float) -> None:
         run.response(HOSTILE).end_time(start + 3)
 
 
-def _open() -> None:
+def _open() -> tcc.Step:
     run = tcc.run(agent="research").prompt("Compare the last three quarters, in detail.")
-    run.step(model="claude-sonnet-4-5").prompt("Compare the last three quarters, in detail.")
-    time.sleep(1)  # snapshots of what is open are sent after a while
+    return run.step(model="claude-sonnet-4-5").prompt("Compare the last three quarters, in detail.")
 
 
 if __name__ == "__main__":

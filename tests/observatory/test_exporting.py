@@ -12,7 +12,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp_bodies import Filler, some_span, traces
 from spans import any_value, batch, feedback, log, messages, pairs, run, span, step, tool_call, trace_id
 
-from contextcompany.observatory import exporting, importing, originals, queries
+from contextcompany.observatory import exporting, files, importing, originals, queries
 from contextcompany.observatory.otlp import JSON, PROTOBUF, decode
 from contextcompany.observatory.store import Store
 
@@ -34,6 +34,8 @@ def kept(store):
         "runs": [each._replace(seen_ns=0) for each in runs],
         "lines": [queries.run(store, each).spans for each in trace_ids],
         "feedback": [each._replace(id=0) for each in queries.feedback(store)],
+        "stats": [queries.stats(store, by=by, since_ns=0, until_ns=2**62) for by in ("", "agent", "model", "tool")],
+        "failures": queries.failures(store),
         "sessions": queries.sessions(store),
         "tool calls": [each._replace(id=0) for each in queries.tool_calls(store)],
     }
@@ -43,7 +45,7 @@ def check_round_trip(store, path):
     """An empty store that takes in what another one exports says the same."""
     path.write_bytes(exported(store))
     with Store.open(path.with_suffix(".db")) as other, path.open("rb") as file:
-        report = importing.load(other, importing.parts(file, 0))
+        report = importing.load(other, files.parts(file, 0))
         assert (report.refused, report.refusals) == (0, [])
         assert kept(other) == kept(store)
         assert exported(other) == path.read_bytes()

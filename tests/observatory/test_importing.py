@@ -14,7 +14,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_bodies import as_json, logs, some_span, some_spans, traces
 from spans import START
 
-from contextcompany.observatory import importing, queries
+from contextcompany.observatory import files, importing, queries
 from contextcompany.observatory.store import Store
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -27,7 +27,7 @@ AS_JSON = as_json(ExportTraceServiceRequest, SPANS)
 
 
 def load(store, data, now_ns=START):
-    return importing.load(store, importing.parts(io.BytesIO(data), now_ns))
+    return importing.load(store, files.parts(io.BytesIO(data), now_ns))
 
 
 def lines(*values):
@@ -48,6 +48,8 @@ FILES = {
     "a document after a mark": b"\xef\xbb\xbf\n" + AS_JSON,
     "protobuf": SPANS,
     "several requests in protobuf": b"".join(traces(each) for each in some_spans(3)),
+    "protobuf as OTLP's files have it": b"".join(bytes([len(each)]) + each for each in map(traces, some_spans(3))),
+    "protobuf of the Collector": b"".join(len(each).to_bytes(4, "big") + each for each in map(traces, some_spans(3))),
     "lines": b"".join(as_json(ExportTraceServiceRequest, traces(each)) + b"\n" for each in some_spans(3)),
     "lines without an end": b"\n".join(as_json(ExportTraceServiceRequest, traces(each)) for each in some_spans(3)),
     "a list": b"[" + AS_JSON + b"]",
@@ -73,6 +75,17 @@ def test_log_records_in_protobuf_are_told_from_spans(store):
     report = load(store, logs(record) + traces(some_span()))
 
     assert (report.spans, report.logs, report.refused) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("sign", b"{[")
+def test_protobuf_that_begins_as_json_is_told_from_it(store, sign):
+    """By what else is in it: a length may be any byte."""
+    many = [traces(some_span(name="x" * size)) for size in range(200)]
+    bare = next(each for each in many if each[1] == sign)
+    delimited = next(bytes([sign]) + each for each in many if len(each) == sign)
+
+    assert (bare[:2], delimited[:2]) == (bytes([10, sign]), bytes([sign, 10]))
+    assert [load(store, each).spans for each in (bare, delimited)] == [1, 1]
 
 
 PAYLOADS = {
@@ -137,6 +150,13 @@ def test_a_bad_line_is_named_and_the_others_are_taken(store, line, reason):
     assert reason in report.refusals[0].reason
 
 
+def test_lines_are_counted_from_the_first(store):
+    """Though a mark, and blank lines, come before anything else."""
+    report = load(store, b"\xef\xbb\xbf\n\n" + lines(RUN) + b"nope\n")
+
+    assert [each.place for each in report.refusals] == ["line 4"]
+
+
 def test_a_bad_first_line_is_a_bad_line(store):
     """Not a reason to take the file for one document."""
     report = load(store, b'{"type": "run", "run_\n' + lines(RUN, STEP))
@@ -146,7 +166,7 @@ def test_a_bad_first_line_is_a_bad_line(store):
 
 def test_what_is_too_large_for_memory_is_refused(store, monkeypatch):
     """One line costs that line; a document says what to do."""
-    monkeypatch.setattr(importing, "MAX_BYTES", 1000)
+    monkeypatch.setattr(files, "MAX_BYTES", 1000)
 
     long = load(store, lines(RUN, RUN | {"response": "x" * 5000}, STEP))
     document = load(store, json.dumps(RUN | {"response": "x" * 5000}, indent=1).encode())
@@ -156,7 +176,7 @@ def test_what_is_too_large_for_memory_is_refused(store, monkeypatch):
     assert document.refusals == [
         ("the document", "it has more than 0 MiB. Put each request, or payload, in its own line")
     ]
-    assert [each.place for each in message.refusals] == ["resource 1"]
+    assert [each.place for each in message.refusals] == ["message 1"]
 
 
 @pytest.mark.parametrize(
@@ -168,6 +188,8 @@ def test_what_is_too_large_for_memory_is_refused(store, monkeypatch):
         (SPANS + b"\x0a\xff\xff\xff\xff\xff", "it is not OTLP in protobuf"),
         (SPANS + b"\x12\x00", "it is not OTLP in protobuf"),
         (b"\x0a\x02\x12\x13", "ends after its message"),
+        (b"\0\0\0\x09" + SPANS[:8], "it was cut off"),
+        (b"\0\0", "it was cut off"),
     ],
 )
 def test_files_that_are_something_else_say_so(store, data, reason):
@@ -203,11 +225,11 @@ def test_reasons_are_bounded_and_counted(store, monkeypatch):
 PROGRAM = """
 import sys
 from pathlib import Path
-from contextcompany.observatory import importing
+from contextcompany.observatory import files, importing
 from contextcompany.observatory.store import Store
 
 with Store.open(Path(sys.argv[1])) as store, open(sys.argv[2], "rb") as file:
-    importing.load(store, importing.parts(file, 1), lambda report: print(report.spans, flush=True))
+    importing.load(store, files.parts(file, 1), lambda report: print(report.spans, flush=True))
 """
 
 
@@ -258,7 +280,7 @@ def test_memory_does_not_grow_with_the_file(store):
             return 1024
 
     stream = Endless(5000)
-    found = importing.parts(stream, 0)
+    found = files.parts(stream, 0)
     next(found)
 
     assert stream.left > 4000

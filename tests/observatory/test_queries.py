@@ -34,6 +34,18 @@ def test_pages_hold_each_run_once(store, sort):
     assert len(whole.runs) == 25
 
 
+@pytest.mark.parametrize("sort", queries.SORTS)
+def test_orders_can_be_turned_around(store, sort):
+    """On pages too."""
+    for number in range(1, 12):
+        store.write(batch(run(number, start=number // 2, end=number), step(number, 2, start=number // 2)))
+    whole = queries.runs(store, sort=sort)
+    first = queries.runs(store, sort=f"-{sort}", limit=6)
+    rest = queries.runs(store, sort=f"-{sort}", after=first.next, limit=6)
+
+    assert [*first.runs, *rest.runs] == whole.runs[::-1]
+
+
 @pytest.mark.parametrize("after", ["nonsense", "e30", "WyJjb3N0IiwxLDFd", "é"])
 def test_a_wrong_place_to_go_on_is_named(store, after):
     """Also one from another order."""

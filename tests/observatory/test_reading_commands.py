@@ -1,12 +1,18 @@
 """`contextcompany runs`, `show` and the other commands over the Observatory's file, while a server writes to it."""
 
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
 
 import pytest
 from starting import running
 
 from contextcompany.cli import main
-from programs import run_program
+from contextcompany.observatory.store import Store
+from programs import finish, run_program, start_program
 
 RECORD = """
     import sys, time
@@ -138,10 +144,13 @@ def test_filters(command, filters, found):
 
 
 def test_an_order(command):
-    """The largest first."""
+    """The largest first, or the smallest."""
     _, out, _ = command("runs", "--sort", "cost", "--json", "--limit", "1")
-
     assert json.loads(out)["runs"][0]["cost"] == pytest.approx(0.0033)
+
+    _, out, _ = command("runs", "--sort=-duration", "--limit", "1")
+    assert rows(out)[1][1] == "import-17"
+    assert out.endswith("There are more; --limit shows them.\n")
 
 
 @pytest.mark.parametrize(
@@ -181,7 +190,17 @@ def test_nothing_found(command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["runs"], ["show", "last"], ["search", "x"], ["sessions"], ["stats"], ["failures"], ["feedback"], ["tools"]],
+    [
+        ["runs"],
+        ["tail"],
+        ["show", "last"],
+        ["search", "x"],
+        ["sessions"],
+        ["stats"],
+        ["failures"],
+        ["feedback"],
+        ["tools"],
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_no_file_yet(command, tmp_path, arguments):
@@ -205,6 +224,24 @@ def test_a_file_of_something_else(command, tmp_path):
     assert str(path) in err
 
 
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (1, "was made by an older version of contextcompany: `contextcompany observatory` brings it to this one."),
+        (99, "was made by a newer version of contextcompany. Update, or name another file."),
+    ],
+)
+def test_a_file_of_another_version(command, tmp_path, version, said):
+    """It is said what to do; reading changes nothing."""
+    path = tmp_path / "runs.db"
+    with Store.open(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+
+    assert command("runs", file=path) == (1, "", f"✗ {path} {said}\n")
+
+
 def test_a_narrow_terminal(command, monkeypatch):
     """Columns that matter less are left out, and no line is longer than the terminal is wide."""
     monkeypatch.setenv("COLUMNS", "70")
@@ -220,6 +257,18 @@ def test_a_pipe_is_not_cut(command, monkeypatch):
     _, out, _ = command("runs", "agent:importer")
 
     assert "\\u202e" in out
+
+
+def test_reading_needs_no_server(db):
+    """Nor what one is made of, which takes a third of the time to load."""
+    program = f"""
+        import sys
+        sys.modules["starlette"] = sys.modules["uvicorn"] = sys.modules["jinja2"] = None
+        from contextcompany.cli import main
+        sys.exit(main(["runs", "--db", {str(db)!r}]) or main(["show", "last", "--db", {str(db)!r}]))
+    """
+
+    assert "planner" in run_program(program).out
 
 
 # contextcompany show
@@ -307,6 +356,15 @@ def test_a_run_that_is_not_there(command):
     assert json.loads(command("show", "9999", "--json")[1]) == {"ok": False, "error": "There is no run `9999`."}
 
 
+def test_no_runs_yet(command, tmp_path):
+    """The newest of none."""
+    with Store.open(tmp_path / "runs.db"):
+        pass
+
+    assert command("show", "last", file=tmp_path / "runs.db") == (1, "", "✗ There are no runs yet.\n")
+    assert command("runs", file=tmp_path / "runs.db") == (1, "", "There are no runs yet.\n")
+
+
 def span_of(command, run, name):
     """The id of the first span of that name."""
     lines = json.loads(command("show", run, "--json")[1])["spans"]
@@ -377,6 +435,47 @@ def test_a_conversation_of_several_agents(command):
     assert [line for line in out.splitlines() if line.startswith("–")] == ["–– planner", "–– guide"]
     turns = json.loads(command("show", "3" * 8, "--conversation", "--json")[1])
     assert [turn["agent"] for turn in turns] == ["planner", "guide"]
+
+
+# contextcompany tail
+
+GOES_ON = """
+    import sys
+    import contextcompany as tcc
+
+    tcc.configure(url=sys.argv[1], outbox="memory")
+    tcc.run(agent="early").prompt("First?").response("Yes.").end()
+    tcc.flush(10)
+    run = tcc.run(agent="night shift").prompt("Count the stock.")
+    sys.stdin.readline()
+    run.error("no stock")
+    tcc.flush(10)
+"""
+
+
+def test_tail(tmp_path):
+    """A run is told of when it comes and when it ends, until somebody has seen enough; as text and as JSON."""
+    path = tmp_path / "runs.db"
+    with running("--port", "0", "--db", str(path), "--json") as said, tail(path) as text, tail(path, "--json") as lines:
+        program = start_program(GOES_ON, said["url"], stdin=subprocess.PIPE)
+        assert next(line for line in text.stdout if "night shift" in line).split()[1] == "●"
+        came = next(line for line in map(json.loads, lines.stdout) if line["state"] == "running")
+        print(file=program.stdin, flush=True)
+        assert "no stock" in next(line for line in text.stdout if "✗" in line)
+        ended = next(line for line in map(json.loads, lines.stdout) if line["state"] == "error")
+        finish(program)
+
+    assert (came["trace_id"], came["name"]) == (ended["trace_id"], "night shift")
+
+
+@contextmanager
+def tail(path, *options):
+    """The command, which must end well when it is interrupted."""
+    command = [sys.executable, "-m", "contextcompany", "tail", "agent:night*", "--db", str(path), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=20)[1], process.returncode) == ("", 0)
 
 
 # the other lists

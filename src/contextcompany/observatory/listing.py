@@ -49,10 +49,13 @@ COLUMNS: Final = {
 }
 """In the order in which they stand."""
 
-ORDERS: Final = {"start": "Newest first"} | {
-    column.sort: f"{column.label}, most first" for column in COLUMNS.values() if column.sort not in (None, "start")
+ORDERS: Final = {"start": "Newest first", "-start": "Oldest first"} | {
+    f"{sign}{column.sort}": f"{column.label}, {word} first"
+    for column in COLUMNS.values()
+    for sign, word in (("", "most"), ("-", "least"))
+    if column.sort not in (None, "start")
 }
-"""What the orders of `queries.SORTS` are called."""
+"""What the orders of `queries.ORDERS` are called."""
 
 _USUAL: Final = tuple(key for key, column in COLUMNS.items() if column.is_usual)
 _NEWEST_FIRST: Final = "start"
@@ -95,8 +98,8 @@ class Listing(NamedTuple):
         return replaced(replaced(self.filter, "since", None), "until", None)
 
     def sorted_by(self, sort: str) -> str:
-        """Where this order is chosen, and remembered."""
-        query = self._replace(sort=sort, after=None).query()
+        """Where this order is chosen, or turned around where it is already, and remembered."""
+        query = self._replace(sort=f"-{sort}" if sort == self.sort else sort, after=None).query()
         return f"/runs?{query}&keep=1" if query else "/runs?keep=1"
 
     def choice(self) -> str:

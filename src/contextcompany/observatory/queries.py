@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUPS",
     "MAX_PAGE",
+    "ORDERS",
     "SORTS",
     "FilterError",
     "about",
@@ -60,6 +61,7 @@ __all__ = [
     "sessions",
     "shown",
     "span",
+    "stat",
     "stats",
     "tool_calls",
     "top_of",
@@ -82,6 +84,9 @@ SORTS: Final = {
     "errors": "run.errors",
 }
 """By what runs can be sorted, largest first."""
+
+ORDERS: Final = (*SORTS, *(f"-{each}" for each in SORTS))
+"""How runs can be sorted; with a `-`, smallest first."""
 
 _END: Final = 2**63 - 1
 _LAST: Final = "\U0010ffff"
@@ -107,7 +112,7 @@ def runs(
     Args:
         store: Where they are.
         filter_: See `filters`.
-        sort: One of `SORTS`.
+        sort: One of `ORDERS`.
         after: `next` of the page before.
         limit: Runs on the page, at most `MAX_PAGE`.
         only: Trace ids of the runs that are looked at; None: all.
@@ -119,17 +124,18 @@ def runs(
     """
     now = time.time_ns() if now_ns is None else now_ns
     parsed = filters.parse(filter_, now, lost_after_s)
-    if sort not in SORTS:
-        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(SORTS)}.")
-    key = SORTS[sort]
+    if sort not in ORDERS:
+        raise FilterError(sort, f"`{sort}` is no order. Known are {', '.join(ORDERS)}.")
+    key = SORTS[sort.removeprefix("-")]
+    follows, direction = (">", "ASC") if sort.startswith("-") else ("<", "DESC")
     where, values = parsed.where, parsed.values
     if only is not None:
         where += " AND run.trace_id IN (SELECT value FROM json_each(?))"
         values.append(orjson.dumps(only).decode())
     if after is not None:
-        where += f" AND ({key}, run.id) < (?, ?)"
+        where += f" AND ({key}, run.id) {follows} (?, ?)"
         values += cursors.read(after, sort, float, int)
-    where += f" ORDER BY {key} DESC, run.id DESC"
+    where += f" ORDER BY {key} {direction}, run.id {direction}"
     limit = max(1, min(limit, MAX_PAGE))
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
@@ -248,6 +254,7 @@ def lines(rows: list[SpanRow]) -> list[SpanLine]:
 
 
 def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+    first_ns, waits = orjson.loads(row.moments) if row.moments else _NO_MOMENTS
     return SpanLine(
         row.span_id,
         parent_id,
@@ -272,7 +279,12 @@ def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
         row.cost_source,
         row.not_counted,
         orjson.loads(row.unknown) if row.unknown else [],
+        first_ns,
+        waits,
     )
+
+
+_NO_MOMENTS: Final[tuple[None, list[list[int]]]] = (None, [])
 
 
 def _cursor(sort: str, row: RunRow) -> str:
@@ -286,7 +298,7 @@ def _cursor(sort: str, row: RunRow) -> str:
         "spans": row.spans,
         "errors": row.errors,
     }
-    return cursors.write(sort, values[sort], row.id)
+    return cursors.write(sort, values[sort.removeprefix("-")], row.id)
 
 
 # --- search ----------------------------------------------------------------------------------------------------------
@@ -447,12 +459,13 @@ def stats(store: Store, *, by: str = "", since_ns: int, until_ns: int, hours: in
         for hour, name, bucket, count in reader.rows("latencies", *values):
             histograms[hour, name].append((bucket, count))
         rows = reader.rows("stats", *values)
-    return [_stat(row, histograms[row[0], row[1]]) for row in rows]
+    return [stat(row[0] * _HOUR_NS, row[1:], histograms[row[0], row[1]]) for row in rows]
 
 
-def _stat(row: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+def stat(start_ns: int, counts: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+    """Counts from a moment on, with the quantiles of how long it took: spans by the bucket of their duration."""
     at = (_quantile(histogram, part) for part in (0.5, 0.95, 0.99))
-    return Stat(row[0] * _HOUR_NS, *row[1:], *at)
+    return Stat(start_ns, *counts, *at)
 
 
 def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:
