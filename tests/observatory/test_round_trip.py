@@ -104,6 +104,11 @@ ANYTHING = {
         lambda each, value: each.metadata(value),
         lambda value: {"metadata": value},
     ),
+    "declared": Say(
+        st.tuples(WORDS, WORDS),
+        lambda each, value: each.declared(*value),
+        lambda value: {"step_name": value[0], "step_type": value[1]},
+    ),
     "status": Say(
         st.tuples(st.sampled_from([0, 1, 2]), st.none() | TEXTS),
         lambda each, value: each.status(*value),
@@ -115,7 +120,7 @@ ANYTHING = {
     ),
 }
 RUN = ANYTHING | {
-    "agent": Say(WORDS, lambda run, value: run.agent(value), lambda value: {"agent": value, "name": value}),
+    "agent": Say(WORDS, lambda run, value: run.agent(value), lambda value: {"agent": value}),
     "tags": Say(st.lists(PLAIN, max_size=3), lambda run, value: run.tags(*value), lambda value: {"tags": value}),
     "prompt": Say(
         st.tuples(TEXTS | MESSAGES, st.none() | TEXTS, st.none() | TEXTS),
@@ -137,7 +142,6 @@ STEP = ANYTHING | {
         st.tuples(WORDS, st.none() | WORDS),
         lambda step, value: step.model(*(each and f"model-{each}" for each in value)),
         lambda value: {
-            "name": f"model-{value[0]}",
             "model_requested": f"model-{value[0]}",
             "model_used": value[1] and f"model-{value[1]}",
         },
@@ -176,7 +180,7 @@ STEP = ANYTHING | {
     "parameters": Say(PARAMETERS, lambda step, value: step.parameters(**value), lambda value: {"parameters": value}),
 }
 TOOL_CALL = ANYTHING | {
-    "name": Say(WORDS, lambda call, value: call.name(value), lambda value: {"tool_name": value, "name": value}),
+    "name": Say(WORDS, lambda call, value: call.name(value), lambda value: {"tool_name": value}),
     "description": Say(TEXTS, lambda call, value: call.description(value), lambda value: {"tool_description": value}),
     "args": Say(JSON, lambda call, value: call.args(value), lambda value: {"args": value}),
     "result": Say(
@@ -187,6 +191,13 @@ TOOL_CALL = ANYTHING | {
 }
 SAYABLE = {"run": RUN, "step": STEP, "tool_call": TOOL_CALL}
 NEEDED = {"run": {"prompt"}, "step": {"prompt", "response"}, "tool_call": {"name"}}
+OWN = {
+    "run": ("invoke_agent", "run_id", ["agent"]),
+    "step": ("chat", "step_id", ["step_name", "model_requested"]),
+    "tool_call": ("execute_tool", "tool_call_id", ["tool_name"]),
+}
+"""The operation, the fact that is its own id, and what it is called by, the first that is known."""
+
 STARTS = {"run": tcc.run, "step": tcc.step, "tool_call": tcc.tool_call}
 SCOPE = st.fixed_dictionaries(
     {}, optional={"session_id": PLAIN, "user_id": PLAIN, "org_id": PLAIN, "conversational": st.booleans()}
@@ -248,18 +259,13 @@ def record(told, scope, above, depth, expected):
         span_id = f"{each.span.get_span_context().span_id:016x}"
         if told.kind == "run":
             scope = {**scope, **told.scope, "run_id": each.run_id}
-        own = {
-            "step": ("step_id", "chat"),
-            "tool_call": ("tool_call_id", "execute_tool"),
-            "run": ("run_id", "invoke_agent"),
-        }
-        id_, operation = own[told.kind]
-        facts = {"name": operation, "status": "ok", **scope, id_: getattr(each, id_)}
+        operation, id_, names = OWN[told.kind]
+        facts = {"operation": operation, "status": "ok", **scope, id_: getattr(each, id_)}
         for name, value in told.said.items():
             facts |= SAYABLE[told.kind][name].facts(value)
-        expected[span_id] = Expected(
-            above, depth, Fact(kind=told.kind, read_as="contextcompany", operation=operation, **facts)
-        )
+        shown = next((facts[name] for name in names if name in facts), operation)
+        fact = Fact(kind=told.kind, read_as="contextcompany", name=shown, **facts)
+        expected[span_id] = Expected(above, depth, fact)
         for inner in told.inside:
             record(inner, scope, span_id, depth + 1, expected)
     return each
