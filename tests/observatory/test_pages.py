@@ -99,6 +99,7 @@ def test_a_url_says_only_what_is_not_usual():
 
     assert here == Listing("status:error a", "cost", ("name", "cost"), "x")
     assert listing.wanted({}, []).url() == "/runs"
+    assert listing.wanted({}, ["cost"]).columns == ("name", "cost")
     assert here.url() == "/runs?filter=status%3Aerror+a&sort=cost&columns=name%2Ccost"
     assert here.with_part("status", "status:running") == here.url(filter="a status:running")
 
@@ -145,6 +146,25 @@ def test_bars_lead_to_their_time(served, store):
     )
     assert "<b>3</b> runs" in page
     assert 'href="/runs?filter=agent%3Asupport">all times' in page
+
+
+def test_the_chart_is_answered_without_its_page(served, store):
+    """Nothing where there is nothing to draw."""
+    assert get(served, "/runs/timeline").text.strip() == ""
+    store.write(batch(run(1)))
+
+    assert "<b>1</b> run<" in get(served, "/runs/timeline?filter=agent:support&sort=cost").text
+    assert get(served, "/runs/timeline?filter=modle:x").status_code == 400
+
+
+def test_a_list_is_short_whatever_is_said(served, store):
+    """Names, ids and messages of any length are shown as they begin."""
+    long = "x" * 100_000
+    store.write(
+        batch(run(1, agent=long, status=(2, long), gen_ai__conversation__id=long, user__id=long, error__type=long))
+    )
+
+    assert len(get(served, "/runs?columns=name,status,output,user,id").text) < 50_000
 
 
 def test_deleting_asks_first(served, store):

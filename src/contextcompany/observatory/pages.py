@@ -43,6 +43,7 @@ class Pages:
             Route("/", self.home, methods=["GET"]),
             Route("/runs", self.runs, methods=["GET"]),
             Route("/runs/rows", self.rows, methods=["GET"]),
+            Route("/runs/timeline", self.bars, methods=["GET"]),
             Route("/runs/delete", self.delete, methods=["POST"]),
             *self._assets.routes(),
         ]
@@ -62,6 +63,7 @@ class Pages:
             return RedirectResponse(before.url(after=wanted.after), 303)
         view = {
             "columns": listing.COLUMNS,
+            "leading": listing.LEADING,
             "orders": listing.ORDERS,
             "tabs": listing.tabs(wanted),
             "refused": self._refusals.last,
@@ -78,6 +80,15 @@ class Pages:
         except FilterError as error:
             return Response(str(error), 400, HEADERS, "text/plain")
         return self._renderer.page(request, "runs_part.html", {"listing": wanted, "page": page})
+
+    def bars(self, request: Request) -> Response:
+        """`GET /runs/timeline`: the chart above the list, for the page when things happen."""
+        wanted = listing.wanted(request.query_params, [])
+        try:
+            found = histogram(self._store, wanted.filter, bars=_BARS)
+        except FilterError as error:
+            return Response(str(error), 400, HEADERS, "text/plain")
+        return self._renderer.page(request, "_timeline.html", {"listing": wanted, "histogram": found})
 
     async def delete(self, request: Request) -> Response:
         """`POST /runs/delete`: deletes these runs, when somebody is sure, and leads back."""
