@@ -3,9 +3,12 @@
 What it answers is up to the example; this module knows how an answer looks on the wire.
 """
 
+import itertools
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+NUMBERS = itertools.count(1)
 
 
 def serve(decide):
@@ -47,7 +50,7 @@ def answer(request, decision):
         message, reason = {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
     prompt, completion = len(json.dumps(request)) // 4, len(json.dumps(message)) // 4
     return {
-        "id": "chatcmpl-small",
+        "id": f"chatcmpl-{next(NUMBERS)}",
         "object": "chat.completion",
         "created": 0,
         "model": request["model"],

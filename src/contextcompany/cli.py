@@ -287,6 +287,16 @@ def _add_runs(commands: Any) -> None:
     runs.add_argument(
         "--sort", default="start", metavar="BY", help="start, duration, cost, tokens, spans or errors, largest first"
     )
+    tail = _add_reading(
+        commands,
+        "tail",
+        "tailing:tail",
+        "show runs as they come",
+        filters + "Shows what is running and the newest runs, then a line whenever one comes or ends, until it is "
+        "interrupted; with --json, one line for each change.",
+        limit=10,
+    )
+    tail.add_argument("filter", nargs="*", metavar="FILTER", help="which runs")
     show = _add_reading(
         commands,
         "show",

@@ -18,6 +18,15 @@ PAGES = {
     "runs-failures": "/runs?filter=status:error",
     "runs-wrong": "/runs?filter=modle:gpt-4o",
     "runs-none": "/runs?filter=agent:nobody",
+    "dashboard": "/dashboard",
+    "dashboard-hour": "/dashboard?since=1h",
+    "dashboard-agent": "/dashboard?since=7d&by=agent&name=support",
+    "sessions": "/sessions",
+    "session": "/sessions/visit-38",
+    "tool-calls": "/tool_calls",
+    "failures": "/failures",
+    "feedback": "/feedback",
+    "settings": "/settings",
 }
 WIDTHS = {360: 740, 1280: 800, 1920: 1080}
 

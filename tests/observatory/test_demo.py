@@ -1,5 +1,6 @@
 """`contextcompany observatory --demo --open`: what a person sees who has nothing to show yet."""
 
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from starting import COMMAND, running
 
 from contextcompany import _demo_scenes as scenes
 from contextcompany._demo_shop import Then
+from contextcompany.cli import main
 from contextcompany.observatory import queries
 from contextcompany.observatory.store import Store
 from contextcompany.testing import capture
@@ -117,6 +119,24 @@ def test_what_costs_nothing_known_is_unknown(kept):
     (run,) = queries.runs(kept, "model:shop-model-7b").runs
 
     assert (run.cost, run.unpriced) == (None, 1)
+
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("arguments", [["runs", "since:25m", "until:3m"], ["show", "06a56f4b"]], ids=" ".join)
+def test_the_readme_shows_what_is_printed(demo, monkeypatch, capsys, arguments):
+    """But for ages and prices, which change."""
+    monkeypatch.setenv("COLUMNS", "112")
+    shown = README.partition(f"$ contextcompany {' '.join(arguments)}\n")[2]
+
+    main([*arguments, "--db", str(demo[0] / "demo.db")])
+
+    assert words_of(re.split(r"^[$`]", shown, maxsplit=1, flags=re.MULTILINE)[0]) == words_of(capsys.readouterr().out)
+
+
+def words_of(text):
+    return re.sub(r"\d+ min|~?\$[\d.]+", "…", text).split()
 
 
 def test_a_file_that_has_runs_gets_none(tmp_path):

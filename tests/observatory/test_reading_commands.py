@@ -1,12 +1,16 @@
 """`contextcompany runs`, `show` and the other commands over the Observatory's file, while a server writes to it."""
 
 import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
 from starting import running
 
 from contextcompany.cli import main
-from programs import run_program
+from programs import finish, run_program, start_program
 
 RECORD = """
     import sys, time
@@ -181,7 +185,17 @@ def test_nothing_found(command):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["runs"], ["show", "last"], ["search", "x"], ["sessions"], ["stats"], ["failures"], ["feedback"], ["tools"]],
+    [
+        ["runs"],
+        ["tail"],
+        ["show", "last"],
+        ["search", "x"],
+        ["sessions"],
+        ["stats"],
+        ["failures"],
+        ["feedback"],
+        ["tools"],
+    ],
     ids=lambda arguments: arguments[0],
 )
 def test_no_file_yet(command, tmp_path, arguments):
@@ -377,6 +391,47 @@ def test_a_conversation_of_several_agents(command):
     assert [line for line in out.splitlines() if line.startswith("–")] == ["–– planner", "–– guide"]
     turns = json.loads(command("show", "3" * 8, "--conversation", "--json")[1])
     assert [turn["agent"] for turn in turns] == ["planner", "guide"]
+
+
+# contextcompany tail
+
+GOES_ON = """
+    import sys
+    import contextcompany as tcc
+
+    tcc.configure(url=sys.argv[1], outbox="memory")
+    tcc.run(agent="early").prompt("First?").response("Yes.").end()
+    tcc.flush(10)
+    run = tcc.run(agent="night shift").prompt("Count the stock.")
+    sys.stdin.readline()
+    run.error("no stock")
+    tcc.flush(10)
+"""
+
+
+def test_tail(tmp_path):
+    """A run is told of when it comes and when it ends, until somebody has seen enough; as text and as JSON."""
+    path = tmp_path / "runs.db"
+    with running("--port", "0", "--db", str(path), "--json") as said, tail(path) as text, tail(path, "--json") as lines:
+        program = start_program(GOES_ON, said["url"], stdin=subprocess.PIPE)
+        assert next(line for line in text.stdout if "night shift" in line).split()[1] == "●"
+        came = next(line for line in map(json.loads, lines.stdout) if line["state"] == "running")
+        print(file=program.stdin, flush=True)
+        assert "no stock" in next(line for line in text.stdout if "✗" in line)
+        ended = next(line for line in map(json.loads, lines.stdout) if line["state"] == "error")
+        finish(program)
+
+    assert (came["trace_id"], came["name"]) == (ended["trace_id"], "night shift")
+
+
+@contextmanager
+def tail(path, *options):
+    """The command, which must end well when it is interrupted."""
+    command = [sys.executable, "-m", "contextcompany", "tail", "agent:night*", "--db", str(path), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=20)[1], process.returncode) == ("", 0)
 
 
 # the other lists

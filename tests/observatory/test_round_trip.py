@@ -409,6 +409,9 @@ def test_a_run_that_waited_comes_back_as_one(kept):
         "tcc.run.suspended",
         "tcc.run.resumed",
     ]
+    [line] = queries.run(kept, "r-1").spans
+    [[since, until]] = line.waits
+    assert 0 < since < until < line.end_ns - line.start_ns
 
 
 def run_span(store, run_id):

@@ -500,6 +500,7 @@ def test_each_column_is_written(store):
                 2,
                 gen_ai__response__model="gpt-4o-mini",
                 gen_ai__provider__name="openai",
+                gen_ai__response__time_to_first_chunk=0.25,
                 gen_ai__usage__input_tokens=9,
                 gen_ai__usage__output_tokens=8,
                 gen_ai__usage__cache_read__input_tokens=3,

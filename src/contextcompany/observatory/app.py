@@ -10,8 +10,9 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from contextcompany.observatory import otlp
+from contextcompany.observatory import openapi, otlp
 from contextcompany.observatory.api import Api
+from contextcompany.observatory.contexts import Problem, as_json
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import JSON
@@ -67,6 +68,9 @@ async def _healthz(_: Request) -> Response:
 async def _nothing_here(refusals: Refusals, request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
+    if path.startswith("/api/"):
+        problem = Problem(f"Nothing is at {request.method} {path[:100]}. What there is says {openapi.PATH}.")
+        return Response(as_json(problem), status, getattr(error, "headers", None), JSON)
     said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
     refusals.note(request.scope, status, said)
     return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)

@@ -122,14 +122,15 @@ def documentation(connection: sqlite3.Connection) -> dict[str, Table]:
 
 
 _SHADOW: Final = re.compile(r"sqlite_|(body|span)_search")
-_COLUMN: Final = re.compile(r"^(?:    |, )(\w+) [A-Z].*? (?:-- (.+)|/\* (.+) \*/.*)$", re.MULTILINE)
-"""A column, as it was created or added: SQLite puts what was added behind a comma."""
+_COLUMN: Final = re.compile(r"^    (\w+) [A-Z].*? -- (.+)$", re.MULTILINE)
+_ADDED: Final = re.compile(r", (\w+) [A-Z]+ /\* (.+?) \*/")
+"""A column that came later: SQLite puts it behind the last one, and whatever stands there."""
 
 
 def _table(text: str) -> Table:
     about = re.search(r"^    -- (.+)$", text, re.MULTILINE)
-    columns = {name: created or added for name, created, added in _COLUMN.findall(text)}
-    return Table(about[1] if about else "", columns)
+    columns = [*_COLUMN.findall(_ADDED.sub("", text)), *_ADDED.findall(text)]
+    return Table(about[1] if about else "", dict(columns))
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

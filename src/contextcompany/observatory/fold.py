@@ -33,7 +33,20 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.otlp import Log, Span
 
-__all__ = ["OURS", "Fact", "Feedback", "Kind", "Message", "Status", "Tokens", "feedback", "fold", "spoken", "suspended"]
+__all__ = [
+    "OURS",
+    "Fact",
+    "Feedback",
+    "Kind",
+    "Message",
+    "Status",
+    "Tokens",
+    "feedback",
+    "fold",
+    "spoken",
+    "suspended",
+    "waits",
+]
 
 Kind = Literal["run", "step", "tool_call", "other"]
 Status = Literal["ok", "error", "partial", "unset"]
@@ -140,6 +153,18 @@ def suspended(log: Log) -> Fact | None:
     if log.event_name != sc.EVENT_TCC_RUN_SUSPENDED:
         return None
     return _fact(log.attributes, [], log.scope.name, None)
+
+
+def waits(span: Span) -> list[tuple[int, int]]:
+    """From when until when a span waited for a person, by its events."""
+    found, since = [], None
+    for event in sorted(span.events, key=lambda event: event.time_ns) if span.events else ():
+        if event.name == sc.EVENT_TCC_RUN_SUSPENDED:
+            since = event.time_ns
+        elif event.name == sc.EVENT_TCC_RUN_RESUMED and since is not None:
+            found.append((since, event.time_ns))
+            since = None
+    return found
 
 
 def feedback(log: Log) -> Feedback | None:

@@ -8,18 +8,22 @@ from anyio.to_thread import run_sync
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from contextcompany.observatory import forms, listing, queries
+from contextcompany.observatory import actions, forms, listing, queries
 from contextcompany.observatory.assets import Assets
+from contextcompany.observatory.contexts import Opinion, Problem
 from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.queries import FilterError
 from contextcompany.observatory.rendering import HEADERS, Renderer
 from contextcompany.observatory.timeline import histogram
+from contextcompany.observatory.twins import Page, Twins
+from contextcompany.observatory.views import PAGES
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from contextcompany.observatory.refusals import Refusals
     from contextcompany.observatory.store import Store
+    from contextcompany.observatory.twins import Here
 
 __all__ = ["Pages"]
 
@@ -45,6 +49,8 @@ class Pages:
             Route("/runs/rows", self.rows, methods=["GET"]),
             Route("/runs/timeline", self.bars, methods=["GET"]),
             Route("/runs/delete", self.delete, methods=["POST"]),
+            Route("/feedback", self.give_feedback, methods=["POST"]),
+            *Twins(self._store, self._renderer, (*PAGES, Page("/settings", "settings.html", self._settings))).routes(),
             *self._assets.routes(),
         ]
 
@@ -102,6 +108,20 @@ class Pages:
             return self._renderer.page(request, "delete.html", {"runs": runs, "back": back})
         await run_sync(self._store.delete, runs)
         return RedirectResponse(back, 303)
+
+    async def give_feedback(self, request: Request) -> Response:
+        """`POST /feedback`: keeps what somebody thinks of a run, and leads back."""
+        try:
+            said = await forms.fields(request)
+            run_id, label, text, back = (said.get(name, [""])[0] for name in ("run_id", "label", "text", "back"))
+            given = {"body": Opinion(run_id.strip(), label=label or None, text=text.strip() or None)}
+            await run_sync(actions.keep_feedback, self._store, given)
+        except (FilterError, FormError) as error:
+            return self._renderer.page(request, "problem.html", {"status": 400, "problem": Problem(str(error))}, 400)
+        return RedirectResponse(back if forms.is_here(back) else "/feedback", 303)
+
+    def _settings(self, store: Store, answer: Any, here: Here) -> dict[str, Any]:  # noqa: ARG002 - as all views
+        return {"refused": self._refusals.last, "brought": None}
 
     def _listed(self, wanted: listing.Listing) -> dict[str, Any]:
         page, bars, error, corrected = None, None, None, None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from contextcompany.observatory import dialogue, values, words
+from contextcompany.observatory import dialogue, transcript, values, words
 from contextcompany.observatory.axes import ticks
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Renderer:
             cache_size=-1,
         )
         self._environment.filters.update(words.FILTERS | values.FILTERS | {"dialogue": dialogue.dialogue})
-        self._environment.filters["ticks"] = ticks
+        self._environment.filters |= {"pieces": transcript.pieces, "readable": transcript.readable, "ticks": ticks}
         self._environment.globals["asset"] = assets.url
 
     def page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:

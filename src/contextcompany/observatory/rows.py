@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from contextcompany.observatory.fold import Fact, Tokens
+from contextcompany.observatory.fold import Fact, Tokens, waits
 from contextcompany.observatory.texts import MIN_CUT, strings, words
 from contextcompany.observatory.tree import Node
 
@@ -33,6 +33,8 @@ PREVIEW: Final = 200
 """Characters of a prompt or response that are kept with the run."""
 
 _MAX_WORDS: Final = 2000
+_MAX_S: Final = 1e9
+"""Whatever a sender says, in seconds: nanoseconds of it fit into 64 bits."""
 
 
 class SpanRow(NamedTuple):
@@ -70,6 +72,7 @@ class SpanRow(NamedTuple):
     unknown: str | None
     words: str
     seen_ns: int
+    moments: str | None
 
 
 class RunRow(NamedTuple):
@@ -148,6 +151,7 @@ def span_row(span: Span, fact: Fact, seen_ns: int) -> SpanRow:
         orjson.dumps(fact.unknown).decode() if fact.unknown else None,
         _words(span, fact),
         seen_ns,
+        _moments(span, fact),
     )
 
 
@@ -194,6 +198,15 @@ _NOTHING_SAID: Final = (None, None, None, None, None, None, None, None, False)
 def _said(fact: Fact) -> str | None:
     said = (*fact.tokens, fact.cost, fact.cost_source, fact.response_id, fact.counted_inside)
     return None if said == _NOTHING_SAID else orjson.dumps(said).decode()
+
+
+def _moments(span: Span, fact: Fact) -> str | None:
+    seconds, waited = fact.time_to_first_chunk, waits(span)
+    if seconds is None and not waited:
+        return None
+    first = None if seconds is None else round(min(max(seconds, 0.0), _MAX_S) * 1e9)
+    since = [[start - span.start_ns, end - span.start_ns] for start, end in waited]
+    return orjson.dumps([first, since]).decode()
 
 
 def first_prompt(fact: Fact) -> str | None:
