@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from accessibility import assert_accessible
@@ -278,6 +279,26 @@ def test_selected_runs_are_deleted(page, send):
 
     expect(page.get_by_text("3 runs deleted.")).to_be_visible()
     assert agents(page) == ["doomed-0"]
+
+
+def test_selected_runs_are_exported_and_compared(page, send):
+    """Those too whose rows are out of sight."""
+    runs = [send(f"taken-{number}", start_time=time.time() - 10 + number) for number in range(2)]
+    page.goto("/runs?filter=agent:taken*")
+    page.locator("#pick-all").check()
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="JSON, a line for each run").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) == 2
+    asked = []
+    page.route("**/runs/selected?*", lambda route: asked.append(route.request.url) or route.fulfill(status=204))
+    page.keyboard.press("Escape")
+    with page.expect_request("**/runs/selected?*"):
+        page.get_by_role("button", name="Compare").click()
+
+    newest, oldest = (run_id.replace("-", "") for run_id in reversed(runs))
+    assert f"?run={newest}&run={oldest}&" in asked[0]
+    assert asked[0].endswith("&do=compare")
 
 
 def test_it_all_works_without_scripts(browser, url, send):

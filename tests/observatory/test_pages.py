@@ -167,6 +167,34 @@ def test_a_list_is_short_whatever_is_said(served, store):
     assert len(get(served, "/runs?columns=name,status,output,user,id").text) < 50_000
 
 
+@pytest.mark.parametrize(
+    ("does", "place"),
+    [("compare", "/compare?a=1&b=2"), ("otlp", "/api/export?format=otlp&runs=2%2C1"), ("nothing", "/compare?a=1&b=2")],
+)
+def test_what_is_done_with_selected_runs(served, does, place):
+    """Of two the newer one, which stands above, is compared with the older."""
+    answer = get(served, f"/runs/selected?run=2&run=1&do={does}", allow_redirects=False)
+
+    assert answer.headers["location"] == place
+
+
+def test_two_runs_are_compared(served):
+    """And no other number."""
+    answer = get(served, "/runs/selected?run=1&do=compare")
+
+    assert answer.status_code == 400
+    assert "Two runs are compared, not 1." in answer.text
+
+
+def test_who_looks_for_a_page_gets_one(served):
+    """That says that it is not here; programs get JSON."""
+    page = get(served, "/nowhere", headers={"Accept": "text/html,*/*"})
+
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Nothing is at GET /nowhere." in page.text
+    assert get(served, "/nowhere").headers["content-type"] == "application/json"
+
+
 def test_deleting_asks_first(served, store):
     """A form without a word of being sure is answered with the question."""
     store.write(batch(run(1), run(2)))
