@@ -30,6 +30,21 @@ def test_a_bar_leads_to_its_runs(page):
     assert page.locator("tr[data-run]").count() == int(title.partition(": ")[2].partition(",")[0])
 
 
+def test_two_runs_are_compared(page, axe_source):
+    """From the list, side by side or inline, by a link that can be given to others."""
+    page.goto("/runs?filter=agent:support")
+    for row in (0, 1):
+        page.locator("tr[data-run] input[type=checkbox]").nth(row).check()
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**/compare?a=*&b=*")
+
+    assert page.locator(".diff.sides mark").count()
+    assert_accessible(page, axe_source)
+    page.get_by_role("link", name="Inline").click()
+    page.wait_for_url("**inline=1*")
+    assert page.locator(".diff.inline .new mark").count()
+
+
 def test_charts_of_one_agent(page):
     """A step from the table, and back; the numbers are in a table too."""
     page.goto("/dashboard")

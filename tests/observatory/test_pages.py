@@ -183,7 +183,7 @@ def test_two_runs_are_compared(served):
     answer = get(served, "/runs/selected?run=1&do=compare")
 
     assert answer.status_code == 400
-    assert "Two runs are compared, not 1." in answer.text
+    assert "Two runs are compared, not 1: pick two of the list." in answer.text
 
 
 def test_who_looks_for_a_page_gets_one(served):

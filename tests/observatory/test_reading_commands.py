@@ -10,6 +10,7 @@ import pytest
 from starting import running
 
 from contextcompany.cli import main
+from contextcompany.observatory.store import Store
 from programs import finish, run_program, start_program
 
 RECORD = """
@@ -319,6 +320,15 @@ def test_a_run_that_is_not_there(command):
     """Is named."""
     assert command("show", "9999") == (1, "", "✗ There is no run `9999`.\n")
     assert json.loads(command("show", "9999", "--json")[1]) == {"ok": False, "error": "There is no run `9999`."}
+
+
+def test_no_runs_yet(command, tmp_path):
+    """The newest of none."""
+    with Store.open(tmp_path / "runs.db"):
+        pass
+
+    assert command("show", "last", file=tmp_path / "runs.db") == (1, "", "✗ There are no runs yet.\n")
+    assert command("runs", file=tmp_path / "runs.db") == (1, "", "There are no runs yet.\n")
 
 
 def span_of(command, run, name):

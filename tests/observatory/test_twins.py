@@ -6,7 +6,8 @@ import pytest
 import requests
 from spans import START, batch, feedback, messages, run, step, tool_call, trace_id
 
-from contextcompany.observatory import charts, dashboards
+from contextcompany.observatory import charts, dashboards, diffs
+from contextcompany.observatory.diffs import Bit, Row
 from contextcompany.observatory.filters import FilterError, parse, token
 
 HOUR = 3600 * 10**9
@@ -125,6 +126,60 @@ def test_a_name_can_be_asked_for(name):
             parse(asked, 0)
         return
     assert name.replace('"', "*") in parse(asked, 0).values
+
+
+# --- compare ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_diff_has_two_sides():
+    """In which the words that changed are marked; what is left out is told."""
+    diff = ["@@ -1 +1 @@", " same", "-one old line", "+one new line", "+more", "@@ -9 +9 @@", "-gone", " end"]
+
+    assert [*diffs.rows(diff)] == [
+        Row("same", [Bit("same")], [Bit("same")]),
+        Row(
+            "changed",
+            [Bit("one "), Bit("old", True), Bit(" line")],
+            [Bit("one "), Bit("new", True), Bit(" line")],
+        ),
+        Row("new", [], [Bit("more")]),
+        Row("gap", [], []),
+        Row("gone", [Bit("gone")], []),
+        Row("same", [Bit("end")], [Bit("end")]),
+    ]
+
+
+def test_lines_that_have_little_in_common_have_changed_as_a_whole():
+    """So have lines of a thousand words."""
+    assert [*diffs.rows(["-abc def", "+xyz"])] == [Row("changed", [Bit("abc def", True)], [Bit("xyz", True)])]
+    assert len(next(diffs.rows(["-" + "a " * 1000, "+" + "a " * 1001])).before) == 1
+
+
+def test_two_runs_are_compared(store, served):
+    """Step by step, with what is different; the same is folded until it is asked for."""
+    for number, said in ((1, "Find <b>shoes</b>"), (2, "Find <b>boots</b>")):
+        asked = {"gen_ai__input__messages": messages(said)}
+        store.write(batch(run(number, **asked), step(number, 2, **asked), tool_call(number, 3)))
+    url = f"/compare?a={trace_id(1)}&b={trace_id(2)}"
+    html = page(served, url)
+
+    assert "Find &lt;b&gt;<mark>shoes</mark>&lt;/b&gt;" in html
+    assert "1 span says the same." in html
+    assert page(served, url + "&all=1").count('data-way="same"') == 2
+    assert "<mark>boots</mark>" in page(served, url + "&inline=1")
+    assert get(served, "/api" + url).json()["after"]["trace_id"] == trace_id(2)
+
+
+def test_two_picked_runs_lead_to_their_comparison(store, served):
+    """Any other number is explained."""
+    store.write(batch(run(1), run(2, start=1)))
+    both = get(served, f"/runs/selected?do=compare&back=/runs&run={trace_id(2)}&run={trace_id(1)}")
+
+    assert both.url == f"{served.url}/compare?a={trace_id(1)}&b={trace_id(2)}"
+    assert both.status_code == 200
+    assert "Two runs are compared, not 1: pick two of the list." in get(served, "/runs/selected?run=x").text
+    assert get(served, "/compare?a=x&b=y").status_code == 404
+    assert get(served, "/compare").status_code == 400
 
 
 # --- sessions, tool calls, failures, feedback ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from contextcompany import _words
 from contextcompany.observatory import words
+from contextcompany.observatory.comparing import is_different
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,14 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["shown"]
 
 _KINDS: Final = {"step": "step", "tool_call": "tool call", "run": "run", "other": "span"}
-_QUIET: Final = frozenset({"duration_ns"})
-"""What differs between any two runs: spans in which nothing else does are left out."""
 
 
 def shown(found: Comparison, *, is_all: bool) -> str:
     """A comparison in lines; only what is different, unless all is wanted."""
     blocks = [[f"--- {_run(found.before)}", f"+++ {_run(found.after)}"], _totals(found, is_all=is_all)]
-    wanted = [each for each in found.pairs if is_all or _is_different(each)]
+    wanted = [each for each in found.pairs if is_all or is_different(each)]
     blocks += [[*_pair(each)] for each in wanted]
     if left := len(found.pairs) - len(wanted):
         verb, them = ("says", "it") if left == 1 else ("say", "them")
@@ -54,10 +53,6 @@ def _amount(what: str, value: float | None) -> str:
     if what == "duration_ns":
         return words.duration(value)
     return words.cost(value) if what == "cost" else words.count(int(value))
-
-
-def _is_different(pair: Pair) -> bool:
-    return pair.before is None or pair.after is None or any(each.what not in _QUIET for each in pair.changes)
 
 
 def _pair(pair: Pair) -> Iterator[str]:

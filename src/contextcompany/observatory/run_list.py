@@ -95,7 +95,9 @@ class RunList:
             return RedirectResponse(f"/api/export?{urlencode({'format': does, 'runs': ','.join(runs)})}", 303)
         if len(runs) == 2:
             return RedirectResponse(f"/compare?{urlencode({'a': runs[1], 'b': runs[0]})}", 303)
-        return self._renderer.problem(request, 400, Problem(f"Two runs are compared, not {len(runs)}."))
+        return self._renderer.problem(
+            request, 400, Problem(f"Two runs are compared, not {len(runs)}: pick two of the list.")
+        )
 
     async def delete(self, request: Request) -> Response:
         """`POST /runs/delete`: deletes these runs, when somebody is sure, and leads back."""

@@ -57,6 +57,8 @@ class Page(NamedTuple):
     """What else it gets, by the answer."""
     always: Mapping[str, str] = {}
     """Parameters of the twin that the page's URL need not say."""
+    own: frozenset[str] = frozenset()
+    """Parameters that only the page has: of how things are shown."""
 
 
 class Twins:
@@ -85,7 +87,7 @@ class Twins:
     def _context(self, page: Page, request: Request) -> dict[str, Any]:
         endpoint = _ENDPOINTS["/api" + page.path]
         here = Here(quote(request.scope["path"]), dict(request.query_params))
-        asked = [*request.query_params.multi_items()]
+        asked = [(name, value) for name, value in request.query_params.multi_items() if name not in page.own]
         asked += [(name, value) for name, value in page.always.items() if name not in here.asked]
         given = parameters.read(endpoint.parameters, asked, time.time_ns()) | request.path_params
         answer = endpoint.answer(self._store, given)

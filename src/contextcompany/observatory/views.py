@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from contextcompany.observatory import charts, queries
+from contextcompany.observatory import charts, comparing, queries
 from contextcompany.observatory.filters import token
 from contextcompany.observatory.listing import Listing
 from contextcompany.observatory.twins import Page
 from contextcompany.observatory.words import iso
 
 if TYPE_CHECKING:
-    from contextcompany.observatory.contexts import Dashboard, Failure, ToolCallPage
+    from contextcompany.observatory.contexts import Comparison, Dashboard, Failure, ToolCallPage
     from contextcompany.observatory.store import Store
     from contextcompany.observatory.twins import Here
 
@@ -23,6 +23,9 @@ RANGES: Final = {"1h": "Hour", "24h": "Day", "7d": "Week", "30d": "Month"}
 
 _TOOLS_NS: Final = 30 * 24 * 3600 * 10**9
 """Of so much time are the counts on the page of tool calls."""
+
+_MAX_PAIRS: Final = 500
+"""Steps and tool calls that a page of two runs has."""
 
 
 def listed(since_ns: int | None = None, until_ns: int | None = None, **tokens: str | None) -> str:
@@ -64,6 +67,18 @@ def _failures(store: Store, answer: Any, here: Here) -> dict[str, Any]:  # noqa:
     return {"runs_of": _runs_of}
 
 
+def _compare(store: Store, found: Comparison, here: Here) -> dict[str, Any]:  # noqa: ARG001
+    is_all = "all" in here.asked
+    wanted = [each for each in found.pairs if is_all or comparing.is_different(each)]
+    return {
+        "is_all": is_all,
+        "is_inline": "inline" in here.asked,
+        "same": sum(not comparing.is_different(each) for each in found.pairs),
+        "shown": wanted[:_MAX_PAIRS],
+        "left": len(wanted[_MAX_PAIRS:]),
+    }
+
+
 def _runs_of(failure: Failure) -> str:
     """Where the runs are in which that happened, as near as a filter says it."""
     of = "tool" if failure.kind == "tool_call" else "model" if failure.kind == "step" else "agent"
@@ -73,6 +88,7 @@ def _runs_of(failure: Failure) -> str:
 
 PAGES: Final = (
     Page("/dashboard", "dashboard.html", _dashboard),
+    Page("/compare", "compare.html", _compare, own=frozenset({"all", "inline"})),
     Page("/sessions", "sessions.html"),
     Page("/sessions/{session_id:path}", "session.html", always={"content": "1"}),
     Page("/tool_calls", "tool_calls.html", _tool_calls, always={"content": "1"}),
