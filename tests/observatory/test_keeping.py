@@ -222,9 +222,9 @@ def test_nothing_is_deleted_when_one_name_is_wrong(path, capsys):
 def test_what_nothing_was_asked_of_does_nothing(path, capsys):
     """`delete` and `prune` say what they need."""
     asked = "✗ Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run.\n"
-    assert command(capsys, "delete", "--db", path) == (1, asked)
+    assert command(capsys, "delete", "--db", path) == (2, asked)
     asked = "✗ Nothing says what is to be kept: give --max-age, --max-size, or both.\n"
-    assert command(capsys, "prune", "--db", path) == (1, asked)
+    assert command(capsys, "prune", "--db", path) == (2, asked)
 
 
 def test_old_runs_are_pruned(path, capsys):

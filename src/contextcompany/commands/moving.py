@@ -9,14 +9,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-import orjson
-
 from contextcompany import _words
 from contextcompany.commands import CommandError, nothing, say
 from contextcompany.commands.comparison import shown
-from contextcompany.commands.store import default_path, opened
+from contextcompany.commands.store import default_path, opened, say_context
 from contextcompany.observatory import comparing, exporting, files, gates, importing, queries, words
-from contextcompany.observatory.contexts import as_json
 
 if TYPE_CHECKING:
     import argparse
@@ -100,7 +97,7 @@ def import_(options: argparse.Namespace) -> int:
             if not options.json:
                 _tell(name, reports[name])
     if options.json:
-        say(orjson.loads(as_json([{"file": name} | report._asdict() for name, report in reports.items()])))
+        say_context([{"file": name} | report._asdict() for name, report in reports.items()])
     return 1 if any(report.refused for report in reports.values()) else 0
 
 
@@ -188,7 +185,7 @@ def diff(options: argparse.Namespace) -> int:
         found = comparing.compare(store, _whole(store, options.before), _whole(store, options.after))
     failed = [said for gate in wanted if (said := gates.broken(gate, found))]
     if options.json:
-        say(orjson.loads(as_json(found._asdict() | {"failed": failed})))
+        say_context(found._asdict() | {"failed": failed})
     else:
         say(shown(found, is_all=options.all))
         for each in failed:

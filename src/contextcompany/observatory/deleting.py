@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import partial
 from itertools import accumulate
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import sql
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Pruned", "Retention", "delete", "is_due", "prune", "write_down"]
 
-_RUNS_AT_ONCE: Final = 20
-_SPANS_AT_ONCE: Final = 1_000
+_RUNS_AT_ONCE: Final = 50
+_SPANS_AT_ONCE: Final = 500
 """Runs, and spans of them, that go in one transaction, for which writes wait; a larger run goes alone."""
 
 _ROUNDS: Final = 5
@@ -125,7 +126,7 @@ def _make_room(writer: Writer, max_bytes: int) -> int:
             break
         whole = writer.do(lambda: _rows(writer.connection, "size_of_runs")[0][0])
         share = whole * (1 - _FILLED * max_bytes / used)
-        while share > 0 and (gone := writer.do(partial(_prune, writer, "oldest_runs"))):
+        while share > 0 and (gone := writer.do(partial(_prune, writer, "oldest_runs", enough=share))):
             count += gone.runs
             share -= gone.size
         # What search forgot takes room until its parts are put together.
@@ -143,9 +144,9 @@ def _merge(connection: sqlite3.Connection, table: str, pages: int) -> bool:
     return connection.total_changes - before >= 2
 
 
-def _prune(writer: Writer, query: str, *values: int) -> Pruned | None:
-    """Delete some of the runs that a query finds, and count them; None when there are none."""
-    runs = _few(_rows(writer.connection, query, *values, _RUNS_AT_ONCE))
+def _prune(writer: Writer, query: str, *values: int, enough: float = inf) -> Pruned | None:
+    """Delete some of the runs that a query finds, no more than have so many bytes; None when there are none."""
+    runs = _few(_rows(writer.connection, query, *values, _RUNS_AT_ONCE), enough)
     if not runs:
         return None
     _go(writer, runs, keeps_counts=True)
@@ -155,11 +156,12 @@ def _prune(writer: Writer, query: str, *values: int) -> Pruned | None:
     return Pruned(len(runs), sum(run.size for run in runs))
 
 
-def _few(rows: list[Any]) -> list[_Run]:
-    """The first of them, as many as go at once."""
+def _few(rows: list[Any], enough: float = inf) -> list[_Run]:
+    """The first of them: as many as go at once, or are enough."""
     runs = [_Run(*row) for row in rows]
     spans = [*accumulate(run.spans for run in runs)]
-    return runs[: max(1, bisect_right(spans, _SPANS_AT_ONCE))]
+    sizes = [*accumulate(run.size for run in runs)]
+    return runs[: min(max(1, bisect_right(spans, _SPANS_AT_ONCE)), bisect_left(sizes, enough) + 1)]
 
 
 def _go(writer: Writer, runs: list[_Run], *, keeps_counts: bool = False) -> int:
