@@ -124,11 +124,12 @@ def test_columns_and_order_are_chosen(page):
 def test_quick_views(page):
     """Lead to what runs, what failed, and the calls of tools."""
     page.goto("/runs?filter=agent:billing")
-    page.get_by_role("link", name="Failures").click()
+    views = page.get_by_role("navigation", name="Views")
+    views.get_by_role("link", name="Failures").click()
 
     assert agents(page) == ["billing"]
-    assert page.get_by_role("link", name="Failures").get_attribute("aria-current") == "page"
-    assert page.get_by_role("link", name="Tool calls").get_attribute("href") == "/tool_calls"
+    assert views.get_by_role("link", name="Failures").get_attribute("aria-current") == "page"
+    assert views.get_by_role("link", name="Tool calls").get_attribute("href") == "/tool_calls"
 
 
 def test_a_wrong_filter_leads_to_a_right_one(page):
