@@ -285,7 +285,10 @@ def _add_runs(commands: Any) -> None:
     )
     runs.add_argument("filter", nargs="*", metavar="FILTER", help="which runs")
     runs.add_argument(
-        "--sort", default="start", metavar="BY", help="start, duration, cost, tokens, spans or errors, largest first"
+        "--sort",
+        default="start",
+        metavar="BY",
+        help="start, duration, cost, tokens, spans or errors, the largest first; `--sort=-cost` the smallest",
     )
     tail = _add_reading(
         commands,
