@@ -231,7 +231,7 @@ def test_a_diff_says_what_is_different(db, capsys):
         "      response:",
         "         assistant:",
         "        -It is on its way.",
-        "        +It is ␛[31mlost.",
+        "        +It is \\x1b[31mlost.",
         "",
         "+   tool call notify",
         "",

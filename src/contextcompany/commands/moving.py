@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from contextcompany import _words
+from contextcompany._terminal import terminal_of
 from contextcompany.commands import CommandError, nothing, say
 from contextcompany.commands.comparison import shown
 from contextcompany.commands.store import default_path, opened, say_context
-from contextcompany.observatory import comparing, exporting, files, gates, importing, queries, words
+from contextcompany.observatory import comparing, exporting, files, gates, importing, queries
 
 if TYPE_CHECKING:
     import argparse
@@ -129,8 +130,9 @@ def _tell(name: str, report: Report) -> None:
     taken = " and ".join(each for each in counts if not each.startswith("0 ")) or "nothing"
     say(f"{name}: took {taken}" + (f"; {report.refused:,} refused" if report.refused else "") + ".")
     sys.stdout.flush()  # before what follows on the other stream
+    terminal = terminal_of(sys.stderr)
     for place, reason in report.refusals:
-        _note(f"  {place}: {words.shown(reason)}")
+        _note(f"  {place}: {terminal.safe(reason)}")
     if report.refused > len(report.refusals):
         _note(f"  and {report.refused - len(report.refusals):,} more")
 
@@ -187,7 +189,7 @@ def diff(options: argparse.Namespace) -> int:
     if options.json:
         say_context(found._asdict() | {"failed": failed})
     else:
-        say(shown(found, is_all=options.all))
+        say(shown(found, terminal_of(sys.stdout), is_all=options.all))
         for each in failed:
             _note(f"✗ {each}")
     return 1 if failed else 0
