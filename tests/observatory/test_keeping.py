@@ -76,6 +76,24 @@ def test_runs_go_for_their_age(store):
     assert (about.pruned_runs, about.max_age_s, about.max_bytes) == (2, 0.05, None)
 
 
+def test_deleting_takes_no_longer_in_a_larger_file(store):
+    """Though all runs say something that all others say, as the JSON around messages: by what SQLite has to do."""
+
+    def steps():
+        done = []
+        with closing(sqlite3.connect(store.path)) as connection:
+            connection.set_progress_handler(lambda: done.append(1), 100)
+            connection.execute(sql.text("read/unshared_bodies"), ("[1, 2, 3, 4, 5]",)).fetchall()
+        return len(done)
+
+    said = [f"This is said by run {number} alone. " * 10 for number in range(500)]
+    store.write(batch(*(run(n, gen_ai__input__messages=messages(said[n], said[n] * 2)) for n in range(1, 50))))
+    few = steps()
+    store.write(batch(*(run(n, gen_ai__input__messages=messages(said[n], said[n] * 2)) for n in range(50, 500))))
+
+    assert 0 < steps() < 2 * few
+
+
 def test_a_keeper_ends_with_its_store(tmp_path, caplog):
     """Quietly, whatever it is doing."""
     with Store.open(tmp_path / "o.db") as store, Keeper(store, Retention(max_bytes=1), every_s=0.001):

@@ -173,11 +173,11 @@ def test_two_runs_are_compared(store, served):
 def test_two_picked_runs_lead_to_their_comparison(store, served):
     """Any other number is explained."""
     store.write(batch(run(1), run(2, start=1)))
-    both = get(served, f"/compare/chosen?back=/runs&run={trace_id(2)}&run={trace_id(1)}")
+    both = get(served, f"/runs/selected?do=compare&back=/runs&run={trace_id(2)}&run={trace_id(1)}")
 
     assert both.url == f"{served.url}/compare?a={trace_id(1)}&b={trace_id(2)}"
     assert both.status_code == 200
-    assert "pick two of the list" in get(served, "/compare/chosen?run=x").text
+    assert "Two runs are compared, not 1: pick two of the list." in get(served, "/runs/selected?run=x").text
     assert get(served, "/compare?a=x&b=y").status_code == 404
     assert get(served, "/compare").status_code == 400
 

@@ -97,7 +97,8 @@ def _repriced(done: Repriced, *, is_dry: bool) -> list[str]:
     else:
         lines = [f"By {done.price_table}, nothing changes: there {_are(done.runs)} {looked}."]
     if done.unpriced:
-        lines.append(f"{_words.counted(done.unpriced, 'call')} stay unpriced, of {_named(done.models)}.")
+        stay = "stays" if done.unpriced == 1 else "stay"
+        lines.append(f"{_words.counted(done.unpriced, 'call')} {stay} unpriced, of {_named(done.models)}.")
     return lines
 
 

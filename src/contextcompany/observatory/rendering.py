@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from contextcompany.observatory.assets import Assets
+    from contextcompany.observatory.contexts import Problem
 
 __all__ = ["HEADERS", "Renderer"]
 
@@ -58,6 +59,10 @@ class Renderer:
         )
         self._environment.filters.update(words.FILTERS | values.FILTERS | _FILTERS)
         self._environment.globals["asset"] = assets.url
+
+    def problem(self, request: Request, status: int, problem: Problem) -> Response:
+        """A page that says why there is no other."""
+        return self.page(request, "problem.html", {"status": status, "problem": problem}, status)
 
     def page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
         """A whole page, or a fragment of one, of a template and the values it shows."""

@@ -77,11 +77,11 @@ class Twins:
         try:
             context = self._context(page, request)
         except FilterError as error:
-            return self._problem(request, 400, Problem(error.reason, error.token, error.suggestion))
+            return self._renderer.problem(request, 400, Problem(error.reason, error.token, error.suggestion))
         except MissingError as error:
-            return self._problem(request, 404, Problem(str(error)))
+            return self._renderer.problem(request, 404, Problem(str(error)))
         except StoreError as error:
-            return self._problem(request, 503, Problem(str(error)))
+            return self._renderer.problem(request, 503, Problem(str(error)))
         return self._renderer.page(request, page.template, context)
 
     def _context(self, page: Page, request: Request) -> dict[str, Any]:
@@ -93,9 +93,6 @@ class Twins:
         answer = endpoint.answer(self._store, given)
         known = {"answer": answer, "here": here, "twin": _url("/api" + here.path, dict(asked))}
         return known | dict(page.view(self._store, answer, here))
-
-    def _problem(self, request: Request, status: int, problem: Problem) -> Response:
-        return self._renderer.page(request, "problem.html", {"status": status, "problem": problem}, status)
 
 
 def _url(path: str, params: Mapping[str, str]) -> str:
