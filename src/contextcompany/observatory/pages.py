@@ -13,6 +13,7 @@ from contextcompany.observatory.assets import Assets
 from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.queries import FilterError
 from contextcompany.observatory.rendering import HEADERS, Renderer
+from contextcompany.observatory.run_pages import RunPages
 from contextcompany.observatory.timeline import histogram
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Pages:
             Route("/runs", self.runs, methods=["GET"]),
             Route("/runs/rows", self.rows, methods=["GET"]),
             Route("/runs/delete", self.delete, methods=["POST"]),
+            *RunPages(self._store, self._renderer).routes(),
             *self._assets.routes(),
         ]
 
