@@ -77,6 +77,7 @@ def test_libraries_that_may_be_missing_are_imported_by_one_module_each():
     assert {name for name, names in MODULES.items() if any(each.startswith(optional) for each in names)} == {
         "_inference",
         "claude",
+        "clientai",
         "litellm",
     }
 

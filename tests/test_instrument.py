@@ -387,7 +387,7 @@ def test_helpers_say_what_to_install(install):
 def test_each_extra_that_brings_an_instrumentor_is_named():
     """What an error advises to install is there."""
     extras = re.findall(
-        r'^(\w+) = \["open(?:telemetry|inference)-instrumentation-', PYPROJECT.read_text(), re.MULTILINE
+        r'^(\w+) = \["open(?:telemetry|inference)-instrumentation[->]', PYPROJECT.read_text(), re.MULTILINE
     )
 
     assert tuple(extras) == _instrument._EXTRAS

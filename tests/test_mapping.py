@@ -394,7 +394,9 @@ def test_tokens(receiver, record, expected):
     assert step_attributes(receiver, record) == SAID | expected
 
 
-@pytest.mark.parametrize("bad", [-1, "many", 1.5e300, float("nan"), object()], ids=repr)
+@pytest.mark.parametrize(
+    "bad", [-1, "many", 1.5e300, float("nan"), object()], ids=["-1", "many", "1.5e300", "nan", "object"]
+)
 def test_tokens_that_are_no_counts(receiver, caplog, bad):
     """What is no count is left out, said and counted; the other counts stay."""
     tcc.step("r-1").prompt("P").response("R").tokens(bad, completion=3).end()
@@ -1235,7 +1237,7 @@ def record_everything(run_id):
             reasoning_level="high",
             previous_response_id="resp-1",
         )
-        s.metadata(attempt="1").status(code, "cut off").first_token()
+        s.metadata(attempt="1").status(code, "cut off").declared("analyze", "think").first_token()
         client_facts = {"top_k": 40.0, "server_address": "localhost", "server_port": 8080}
         s._data.told_by_client.update(client_facts)
         if cost is not None:
@@ -1243,7 +1245,7 @@ def record_everything(run_id):
         s.end()
     r.step("s-2")
     tc = r.tool_call("search", "c-1").description("Searches.").args({"q": 1}).result(["found"])
-    tc.metadata(cache="hit").error("stale")
+    tc.metadata(cache="hit").declared("look_up", "act").error("stale")
     r.tool_call("save", "c-2")
     r.end()
     tcc.resume(tcc.run(f"{run_id}-failed").suspend()).error("no route to host")

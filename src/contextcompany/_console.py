@@ -192,7 +192,10 @@ def _sign(value: Recorded, terminal: Terminal) -> Text:
 
 def _label(value: Recorded, terminal: Terminal) -> str:
     if isinstance(value, RecordedStep):
-        words = [value.operation, value.model_requested or value.model_used or ""]
+        words = [
+            value.declared[0] if value.declared else value.operation,
+            value.model_requested or value.model_used or "",
+        ]
         return terminal.safe(" ".join(words))
     if isinstance(value, RecordedRun):
         return terminal.safe(value.agent or "") or "run"

@@ -99,6 +99,8 @@ class Common:
     """Seconds."""
     metadata: dict[str, object] = field(default_factory=dict)
     incomplete: str | None = None
+    declared: tuple[str, str] | None = None
+    """Name and type of the declared step that it executes."""
 
 
 @dataclass(eq=False, repr=False)

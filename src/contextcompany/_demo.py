@@ -83,23 +83,35 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
+_LAST: Final = {
+    0.5: scenes.broken_import,  # an exception is recorded as what happens now
+    150: scenes.conversation,
+    390: scenes.research,
+    630: scenes.rate_limited,
+    870: scenes.out_of_stock,
+    1110: scenes.local_model,
+}
+"""What happened last, and how many seconds ago it began."""
+
+
 def fill(now: float) -> None:
     """Runs of the last minutes, each of which shows something, then runs of the last day."""
-    last = (
-        scenes.conversation,
-        scenes.research,
-        scenes.rate_limited,
-        scenes.out_of_stock,
-        scenes.broken_import,
-        scenes.local_model,
-    )
-    for number, scene in enumerate(last):
-        scene(Then(now - 150 - 240 * number))
+    for ago, scene in _LAST.items():
+        scene(Then(now - ago))
     tcc.flush(_END_S)  # these are seen at once
     for number, ago in enumerate(_times_of_a_day()):
-        turn = scenes.TURNS[number % len(scenes.TURNS)]
-        session_id, user_id = f"demo-day-{number // 3}", f"customer-{number * 7 % 40}"
-        scenes.support(Then(now - ago), f"day {number}", turn, session_id=session_id, user_id=user_id)
+        clock, name = Then(now - ago, pace=0.6 + number * 7 % 12 / 10), f"day {number}"
+        if number % 9 == _OTHERS_AT:
+            _OTHERS[number // 9 % len(_OTHERS)](clock, name)
+        else:
+            turn = scenes.TURNS[number % len(scenes.TURNS)]
+            session_id, user_id = f"demo-visit-{number // 3}", f"customer-{number * 7 % 40}"
+            scenes.support(clock, name, turn, session_id=session_id, user_id=user_id)
+
+
+_OTHERS: Final = (scenes.research, scenes.rate_limited, scenes.local_model, scenes.overloaded, scenes.out_of_stock)
+_OTHERS_AT: Final = 4
+"""Every ninth run of the day is one of these, the fifth first."""
 
 
 def _times_of_a_day() -> Iterator[float]:

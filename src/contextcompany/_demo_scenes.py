@@ -19,6 +19,7 @@ __all__ = [
     "conversation",
     "local_model",
     "out_of_stock",
+    "overloaded",
     "rate_limited",
     "refund",
     "report",
@@ -114,16 +115,16 @@ _PAGES = {
 }
 
 
-def research(clock: Clock) -> None:
+def research(clock: Clock, name: str = "research") -> None:
     """An agent that lets another one read for it: a run inside a run, by a model that caches what it is told to."""
     question = "Would a belt drive suit a city bike with hub gears?"
-    with run(clock, "research", "research", session_id="demo-research", metadata={"depth": 2}) as r:
+    with run(clock, name, "research", session_id=f"demo-{name.replace(' ', '-')}", metadata={"depth": 2}) as r:
         r.prompt(question)
         think(r, clock, "claude-sonnet-4-5", question, "I will have both topics read.", 1.6, written=1_480)
         for topic, page in _PAGES.items():
             with tcc.tool_call(tool_name="read_about", start_time=clock.now()) as call:
                 call.args({"topic": topic})
-                with run(clock, f"reader {topic}", "reader") as reader:
+                with run(clock, f"{name} {topic}", "reader") as reader:
                     reader.prompt(f"What matters about {topic}?")
                     think(reader, clock, "claude-haiku-4-5", f"Sum up: {page}", page, 0.7)
                     reader.response(page).end_time(clock.now())
@@ -154,10 +155,10 @@ def _slowly(clock: Clock, text: str) -> Iterator[str]:
         yield f"{word} "
 
 
-def rate_limited(clock: Clock) -> None:
+def rate_limited(clock: Clock, name: str = "rate limited") -> None:
     """A request that fails and is made again."""
     question = "Which lights may a child's bike have?"
-    r = run(clock, "rate limited", "support", "support", user_id="customer-4").prompt(question, SYSTEM)
+    r = run(clock, name, "support", "support", user_id="customer-4").prompt(question, SYSTEM)
     messages = asked(question)
     failed = r.step(model="gpt-5-mini", start_time=clock.now()).prompt(messages)
     clock.wait(0.3)
@@ -168,10 +169,20 @@ def rate_limited(clock: Clock) -> None:
     r.response(answer).end_time(clock.now()).end()
 
 
-def out_of_stock(clock: Clock) -> None:
+def overloaded(clock: Clock, name: str = "overloaded") -> None:
+    """A run that fails because its model does."""
+    question = "Which saddle is best for long tours?"
+    r = run(clock, name, "support", "support", user_id="customer-21").prompt(question, SYSTEM)
+    failed = r.step(model="gpt-5-mini", start_time=clock.now()).prompt(asked(question))
+    clock.wait(12)
+    failed.end_time(clock.now()).error("The model is overloaded (503).")
+    r.end_time(clock.now()).error("The model did not answer.")
+
+
+def out_of_stock(clock: Clock, name: str = "out of stock") -> None:
     """An answer that is not all that was asked for: a tool failed."""
     question = "Do you have a cargo bike to try?"
-    r = run(clock, "out of stock", "support", "support", user_id="customer-9").prompt(question, SYSTEM)
+    r = run(clock, name, "support", "support", user_id="customer-9").prompt(question, SYSTEM)
     messages = asked(question)
     calls = [Call("check_stock", {"part": "cargo bike"}, None, 3.0)]
     ask(r, clock, "gpt-5-mini", messages, calls)
@@ -205,10 +216,10 @@ def _prices(text: str) -> dict[str, float]:
     return {part: float(price.replace(",", ".")) for part, price in rows}
 
 
-def local_model(clock: Clock) -> None:
+def local_model(clock: Clock, name: str = "local model") -> None:
     """A model whose price nobody knows."""
     question = "Sort these reviews by mood: “Great bell!”, “The saddle squeaks.”"
-    r = run(clock, "local model", "sorter", metadata={"batch": 12}).prompt(question)
+    r = run(clock, name, "sorter", metadata={"batch": 12}).prompt(question)
     ask(r, clock, "shop-model-7b", asked(question), "Happy: 1. Unhappy: 2.", 0.6)
     r.response("Happy: 1. Unhappy: 2.").end_time(clock.now()).end()
 

@@ -36,10 +36,11 @@ class Now:
 
 
 class Then:
-    """An earlier time, which passes at once."""
+    """An earlier time, which passes at once; things took `pace` times as long as they take now."""
 
-    def __init__(self, at: float) -> None:
+    def __init__(self, at: float, pace: float = 1.0) -> None:
         self._at = at
+        self._pace = pace
 
     def now(self) -> float:
         """See `Clock.now`."""
@@ -47,7 +48,7 @@ class Then:
 
     def wait(self, seconds: float) -> None:
         """See `Clock.wait`."""
-        self._at += seconds
+        self._at += seconds * self._pace
 
 
 def run(clock: Clock, name: str, agent: str, *tags: str, **told: Any) -> tcc.Run:

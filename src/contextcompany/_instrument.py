@@ -1,4 +1,4 @@
-"""Switches the OpenTelemetry instrumentors of LLM libraries on and off. There are no wrappers of our own."""
+"""Switches the OpenTelemetry instrumentors of LLM libraries on and off."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from contextcompany import _configure, _diagnostics
@@ -35,7 +36,10 @@ The official ones fill the step they are called in by themselves; OpenLLMetry wr
 end reads; OpenInference has its own.
 """
 
-_EXTRAS = ("agno", "anthropic", "claude", "crewai", "langchain", "openai")
+_OURS = {"contextcompany.clientai": "clientai"}
+"""Instrumentors of our own, and the library that each is for: there are none that others maintain."""
+
+_EXTRAS = ("agno", "anthropic", "claude", "clientai", "crewai", "langchain", "openai")
 """Extras of ours that bring an instrumentor."""
 
 _CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -196,6 +200,8 @@ def _installed() -> list[_Found]:
 
 
 def _rank(entry: EntryPoint) -> int | None:
+    if entry.module in _OURS:
+        return 0 if find_spec(_OURS[entry.module]) else None
     requires = {
         _plain(re.split(r"[^\w.-]", each, maxsplit=1)[0]) for each in (entry.dist and entry.dist.requires) or ()
     }

@@ -251,6 +251,8 @@ def _common(data: Common) -> Attributes:
     if data.incomplete is not None:
         attributes[sc.TCC_INCOMPLETE] = True
         attributes[sc.TCC_INCOMPLETE_REASON] = data.incomplete
+    if data.declared is not None:
+        attributes[sc.TCC_STEP_NAME], attributes[sc.TCC_STEP_TYPE] = data.declared
     return attributes
 
 

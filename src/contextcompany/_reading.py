@@ -108,6 +108,8 @@ class _Recorded(_Readable):
     """Why it was not ended by its own `end()` or `error()`, as `run_ended`; `None` when it was."""
     metadata: dict[str, Any] = field(default_factory=dict)
     """Key-value pairs as they were sent: structured values as JSON text."""
+    declared: tuple[str, str | None] | None = None
+    """Name and type of the declared step that it executed (see `contextcompany.workflow`)."""
     start_ns: int = 0
     """When it started, in nanoseconds since the epoch."""
     end_ns: int = 0
@@ -455,6 +457,7 @@ def _shared(span: ReadableSpan, attributes: Mapping[str, object]) -> dict[str, A
             for key, value in attributes.items()
             if key.startswith(prefix)
         },
+        "declared": _declared(attributes),
         "start_ns": span.start_time or 0,
         "end_ns": span.end_time or 0,
         "trace_id": "" if context is None else format(context.trace_id, "032x"),
@@ -477,6 +480,11 @@ def _run(attributes: Mapping[str, object]) -> dict[str, Any]:
         "full_input": _text(attributes, sc.TCC_RUN_FULL_INPUT),
         "full_output": _text(attributes, sc.TCC_RUN_FULL_OUTPUT),
     }
+
+
+def _declared(attributes: Mapping[str, object]) -> tuple[str, str | None] | None:
+    name = _text(attributes, sc.TCC_STEP_NAME)
+    return None if name is None else (name, _text(attributes, sc.TCC_STEP_TYPE))
 
 
 def _step(attributes: Mapping[str, object]) -> dict[str, Any]:

@@ -192,6 +192,12 @@ class Recording(Generic[DataT]):
         self._data.metadata.update(clean_metadata(data, kwargs))
         return self
 
+    def declared(self, name: str, step_type: str) -> Self:
+        """Set the name and the type of the declared step that this executes (see `contextcompany.workflow`)."""
+        self._check("declared()")
+        self._data.declared = as_text(name), as_text(step_type)
+        return self
+
     def end_time(self, when: Time) -> Self:
         """Set when it ended, instead of the moment `end()` or `error()` is called. Never before its start."""
         self._check("end_time()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from opentelemetry.trace import SpanKind
@@ -15,7 +16,7 @@ from contextcompany._streams import Pieces
 from contextcompany._tool_call import ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterable, Iterable, Sequence
 
     from opentelemetry.context import Context
     from typing_extensions import Self
@@ -230,9 +231,11 @@ class Step(Recording[StepData]):
         self._check("stream()")
         pieces = self._pieces = Pieces()
         kind = type(getattr(chunks, "__wrapped__", chunks))  # instrumentation wraps streams in what has both
-        if hasattr(kind, "__aiter__") and not hasattr(kind, "__iter__"):
+        if not hasattr(kind, "__aiter__"):
+            return self._stream(pieces, chunks)
+        if not hasattr(kind, "__iter__"):
             return self._stream_async(pieces, chunks)
-        return self._stream(pieces, chunks)
+        return _Either(self._stream(pieces, chunks), self._stream_async(pieces, chunks))
 
     def _stream(self, pieces: Pieces, chunks: Iterable[Any]) -> Iterator[Any]:
         for chunk in chunks:
@@ -304,6 +307,20 @@ class Step(Recording[StepData]):
         model = self._data.model.requested or self._data.model.used
         guessed = None if model is None else _providers.provider_of(model)
         self._data.provider = self._told_provider or guessed
+
+
+class _Either(Iterator[ChunkT], AsyncIterator[ChunkT]):
+    """A stream that is iterated in one way or the other, as LiteLLM's are."""
+
+    def __init__(self, one: Iterator[ChunkT], other: AsyncIterator[ChunkT]) -> None:
+        self._one = one
+        self._other = other
+
+    def __next__(self) -> ChunkT:
+        return next(self._one)
+
+    async def __anext__(self) -> ChunkT:
+        return await anext(self._other)
 
 
 class _Calls:

@@ -150,8 +150,8 @@ def _add_keeping(commands: Any) -> None:
         "prune",
         "keeping:prune",
         "delete old runs",
-        "Deletes what is too old, and the oldest runs where there is too much. The counts per hour stay. A running "
-        "Observatory does it by itself.",
+        "Deletes what is too old, and the oldest runs where there is too much. The counts per hour stay. A run is as "
+        "old as the last that came of it. A running Observatory does it by itself.",
     )
     _add_db(prune)
     prune.add_argument("--max-age", type=_age, metavar="AGE", help="delete runs that are older, as 12h or 30d")
@@ -285,7 +285,10 @@ def _add_runs(commands: Any) -> None:
     )
     runs.add_argument("filter", nargs="*", metavar="FILTER", help="which runs")
     runs.add_argument(
-        "--sort", default="start", metavar="BY", help="start, duration, cost, tokens, spans or errors, largest first"
+        "--sort",
+        default="start",
+        metavar="BY",
+        help="start, duration, cost, tokens, spans or errors, the largest first; `--sort=-cost` the smallest",
     )
     tail = _add_reading(
         commands,

@@ -114,6 +114,8 @@ __all__ = [
     "TCC_STATUS_CODE",
     "TCC_STATUS_MESSAGE",
     "TCC_STEP_ID",
+    "TCC_STEP_NAME",
+    "TCC_STEP_TYPE",
     "TCC_TAGS",
     "TCC_TRUNCATED",
     "TCC_UNDELIVERABLE_REASON",
@@ -131,6 +133,7 @@ __all__ = [
     "TccCostSourceValues",
     "TccIncompleteReasonValues",
     "TccStatusCodeValues",
+    "TccStepTypeValues",
 ]
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
@@ -440,6 +443,12 @@ TCC_STATUS_MESSAGE: Final = "tcc.status.message"
 TCC_STEP_ID: Final = "tcc.step.id"
 """Which step it was."""
 
+TCC_STEP_NAME: Final = "tcc.step.name"
+"""The name of the declared step that it executes."""
+
+TCC_STEP_TYPE: Final = "tcc.step.type"
+"""What the declared step that it executes is for."""
+
 TCC_TAGS: Final = "tcc.tags"
 """Words to find the run by."""
 
@@ -698,6 +707,8 @@ IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
         "tcc.runId",
         "tcc.sessionId",
         "tcc.step.id",
+        "tcc.step.name",
+        "tcc.step.type",
         "tcc.truncated",
         "tcc.undeliverable_reason",
         "tcc.userId",
@@ -929,3 +940,19 @@ class TccStatusCodeValues:
 
     ERROR: Final = 2
     """It failed."""
+
+
+class TccStepTypeValues:
+    """Known values of `tcc.step.type`. Others are legal."""
+
+    THINK: Final = "think"
+    """It analyses and reasons."""
+
+    ACT: Final = "act"
+    """It decides and does."""
+
+    OBSERVE: Final = "observe"
+    """It collects data."""
+
+    SYNTHESIZE: Final = "synthesize"
+    """It puts together and summarises."""

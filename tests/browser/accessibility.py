@@ -22,7 +22,7 @@ def assert_accessible(page: Page, axe_source: str) -> None:
     page.evaluate(axe_source)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
-    assert [_sentence(each) for each in serious] == []
+    assert not serious, "\n".join(map(_sentence, serious))
 
 
 def _sentence(violation: dict) -> str:

@@ -6,9 +6,11 @@ Without a URL, of an Observatory that is filled for it.
 """
 
 import argparse
+import json
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.request import urlopen
 
 from playwright.sync_api import Browser
 from running import chromium, fill, observatory
@@ -18,6 +20,17 @@ PAGES = {
     "runs-failures": "/runs?filter=status:error",
     "runs-wrong": "/runs?filter=modle:gpt-4o",
     "runs-none": "/runs?filter=agent:nobody",
+    "dashboard": "/dashboard",
+    "dashboard-hour": "/dashboard?since=1h",
+    "dashboard-agent": "/dashboard?since=7d&by=agent&name=support",
+    "sessions": "/sessions",
+    "session": "/sessions/visit-38",
+    "tool-calls": "/tool_calls",
+    "failures": "/failures",
+    "feedback": "/feedback",
+    "settings": "/settings",
+    "compare": "/compare?a={b}&b={a}",
+    "compare-inline": "/compare?a={b}&b={a}&inline=1",
 }
 WIDTHS = {360: 740, 1280: 800, 1920: 1080}
 
@@ -39,7 +52,13 @@ def main() -> None:
         browser = stack.enter_context(chromium())
         for name, place in PAGES.items():
             if options.only in name:
-                take(browser, url + place, options.folder / name)
+                take(browser, url + place.format(**runs(url)), options.folder / name)
+
+
+def runs(url: str) -> dict[str, str]:
+    """The two newest runs of an agent, for pages of runs."""
+    with urlopen(f"{url}/api/runs?filter=agent:billing&limit=2", timeout=20) as answer:
+        return {name: run["trace_id"] for name, run in zip("ab", json.load(answer)["runs"], strict=True)}
 
 
 def take(browser: Browser, url: str, name: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from accessibility import assert_accessible
@@ -25,27 +26,52 @@ def send(url):
     return send
 
 
+@pytest.fixture
+def many(empty):
+    """Sends so many runs to the empty Observatory, by hand: faster than any SDK."""
+
+    def send(count):
+        now = time.time_ns()
+        spans = [
+            {
+                "traceId": f"{number + 1:032x}",
+                "spanId": f"{number + 1:016x}",
+                "name": "invoke_agent",
+                "startTimeUnixNano": str(now - number * 10**9),
+                "endTimeUnixNano": str(now - number * 10**9 + 1),
+                "attributes": [
+                    {"key": "gen_ai.operation.name", "value": {"stringValue": "invoke_agent"}},
+                    {"key": "gen_ai.agent.name", "value": {"stringValue": f"agent-{number}"}},
+                ],
+            }
+            for number in range(count)
+        ]
+        body = {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "by hand"}, "spans": spans}]}]}
+        assert empty.request.post("/v1/traces", data=body).ok
+
+    return send
+
+
 def agents(page):
     """As they stand in the list."""
     return page.locator("tr[data-run] td.c-name").all_inner_texts()
 
 
 @pytest.mark.parametrize("path", ["/runs", "/runs?filter=modle:x", "/runs?filter=agent:nobody"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_list_is_accessible(page, axe_source, path, scheme):
-    """Says axe-core; so is what is said when nothing is listed."""
-    page.emulate_media(color_scheme=scheme)
+def test_the_list_is_accessible(page, axe_source, path):
+    """Says axe-core, in light and in dark; so is what is said when nothing is listed."""
     page.goto(path)
-    assert_accessible(page, axe_source)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert_accessible(page, axe_source)
 
 
-@pytest.mark.parametrize("width", [360, 1280, 1920, 2560])
-def test_nothing_is_cut(page, width):
+def test_nothing_is_cut(page):
     """The page is as wide as the screen, whatever stands in it."""
-    page.set_viewport_size({"width": width, "height": 800})
     page.goto("/runs")
-
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for width in (360, 768, 1280, 1920, 2560):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_hostile_runs_are_text(page):
@@ -98,11 +124,12 @@ def test_columns_and_order_are_chosen(page):
 def test_quick_views(page):
     """Lead to what runs, what failed, and the calls of tools."""
     page.goto("/runs?filter=agent:billing")
-    page.get_by_role("link", name="Failures").click()
+    views = page.get_by_role("navigation", name="Views")
+    views.get_by_role("link", name="Failures").click()
 
     assert agents(page) == ["billing"]
-    assert page.get_by_role("link", name="Failures").get_attribute("aria-current") == "page"
-    assert page.get_by_role("link", name="Tool calls").get_attribute("href") == "/tool_calls"
+    assert views.get_by_role("link", name="Failures").get_attribute("aria-current") == "page"
+    assert views.get_by_role("link", name="Tool calls").get_attribute("href") == "/tool_calls"
 
 
 def test_a_wrong_filter_leads_to_a_right_one(page):
@@ -153,6 +180,23 @@ def test_more_runs_come_as_one_scrolls(page, url):
     assert {each["trace_id"] for each in listed} == seen.keys()
 
 
+def test_a_long_list_is_light(empty, many):
+    """Of many runs few are in the page; those that one comes back to are there again."""
+    page = empty
+    many(1200)
+    page.goto("/runs")
+    first = page.locator("tr[data-run]").first.inner_text()
+    page.wait_for_function(
+        "() => { scrollTo(0, document.body.scrollHeight); return document.getElementById('more').hidden; }"
+    )
+    page.wait_for_function("document.querySelectorAll('tr[data-run]').length < 300")
+    assert page.locator("tbody").count() == 24
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("tr[data-run]").first).to_contain_text(first.split()[-1])
+
+    assert page.locator("tr[data-run]").count() < 300
+
+
 def test_the_bars_lead_to_their_time(page):
     """One by a click, some by dragging over them; and back to all."""
     page.goto("/runs?filter=agent:support")
@@ -184,6 +228,7 @@ def test_new_runs_appear(page, send):
 
     expect(page.locator("tr[data-run]")).to_have_count(2)
     assert agents(page) == ["newcomer-2", "newcomer-1"]
+    expect(page.locator("#timeline")).to_contain_text("2 runs")
 
 
 def test_the_list_can_be_held_still(page, send):
@@ -235,6 +280,26 @@ def test_selected_runs_are_deleted(page, send):
 
     expect(page.get_by_text("3 runs deleted.")).to_be_visible()
     assert agents(page) == ["doomed-0"]
+
+
+def test_selected_runs_are_exported_and_compared(page, send):
+    """Those too whose rows are out of sight."""
+    runs = [send(f"taken-{number}", start_time=time.time() - 10 + number) for number in range(2)]
+    page.goto("/runs?filter=agent:taken*")
+    page.locator("#pick-all").check()
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="JSON, a line for each run").click()
+    assert len(Path(download.value.path()).read_text().splitlines()) == 2
+    asked = []
+    page.route("**/runs/selected?*", lambda route: asked.append(route.request.url) or route.fulfill(status=204))
+    page.keyboard.press("Escape")
+    with page.expect_request("**/runs/selected?*"):
+        page.get_by_role("button", name="Compare").click()
+
+    newest, oldest = (run_id.replace("-", "") for run_id in reversed(runs))
+    assert f"?run={newest}&run={oldest}&" in asked[0]
+    assert asked[0].endswith("&do=compare")
 
 
 def test_it_all_works_without_scripts(browser, url, send):

@@ -1,5 +1,6 @@
 """What the JSON API answers, over real sockets."""
 
+import gzip
 import itertools
 import json
 import math
@@ -9,7 +10,7 @@ import requests
 from spans import batch, feedback, log, messages, run, step, tool_call, trace_id
 
 import contextcompany as tcc
-from contextcompany.observatory import queries
+from contextcompany.observatory import api, queries
 from contextcompany.observatory.store import SlowError, Store
 
 NO_PROBLEM = {"token": None, "suggestion": None}
@@ -312,6 +313,93 @@ def test_a_phrase_is_searched(store, filled):
     assert [each["trace_id"] for each in found["hits"]] == [trace_id(4)]
     assert found["search"]["trailing"] == 0
     assert get(filled, "/api/search").json()["token"] == "q"
+
+
+def test_two_runs_are_compared(filled):
+    """Side by side; both must be there."""
+    found = of(filled, "/api/compare", a="run-1", b="run-2")
+
+    assert (found["before"]["run_id"], found["after"]["run_id"]) == ("run-1", "run-2")
+    assert [each["kind"] for each in found["pairs"] if each["before"] and each["after"]][:2] == ["run", "step"]
+    assert "`nobody`" in get(filled, "/api/compare", a="run-1", b="nobody").json()["message"]
+    assert get(filled, "/api/compare", a="run-1").json()["token"] == "b"
+
+
+def test_the_file_tells_of_itself(filled):
+    """How large it is, and what is in it."""
+    about = of(filled, "/api/settings")
+
+    assert (about["runs"], about["spans"]) == (6, 18)
+    assert about["bytes"] > 0
+
+
+# --- to take along ---------------------------------------------------------------------------------------------------
+
+
+def test_a_span_is_there_as_it_was_received(filled):
+    """As a request of OTLP's JSON."""
+    found = of(filled, f"/api/runs/run-1/spans/{2:016x}/otlp")
+
+    (of_resource,) = found["resourceSpans"]
+    assert of_resource["scopeSpans"][0]["spans"][0]["name"] == "span"
+    assert get(filled, "/api/runs/run-1/spans/00/otlp").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("parameters", "ids"),
+    [
+        ({}, {1, 2, 3, 4, 5, 6}),
+        ({"filter": "tool:t1"}, {1, 3, 5}),
+        ({"runs": "run-1,nobody,run-2"}, {1, 2}),
+    ],
+)
+def test_runs_are_exported_and_imported_again(filled, tmp_path, observatories, parameters, ids):
+    """All, those that a filter lets through, or some by their ids; what is imported twice is kept once."""
+    exported = get(filled, "/api/export", **parameters)
+    with Store.open(tmp_path / "other.db") as store:
+        other = observatories(store=store)
+        headers = {"Content-Type": "application/x-ndjson"}
+        reports = [
+            requests.post(other.url + "/api/import", data=body, headers=headers, timeout=20).json()
+            for body in (exported.content, gzip.compress(exported.content))
+        ]
+        found = of(other, "/api/runs")["runs"]
+        thought = of(other, "/api/feedback")["feedback"]
+
+    assert exported.headers["content-disposition"] == 'attachment; filename="runs.otlp.jsonl"'
+    assert {int(each["trace_id"], 16) for each in found} == ids
+    assert len(thought) == len(ids)
+    assert [(each["spans"], each["refused"]) for each in reports] == [(3 * len(ids), 0)] * 2
+
+
+def test_one_run_is_exported(filled):
+    """In the form that is asked for."""
+    line = get(filled, "/api/runs/run-1/export", format="jsonl")
+
+    assert json.loads(line.content)["run"]["run_id"] == "run-1"
+    assert trace_id(1) in line.headers["content-disposition"]
+    assert get(filled, "/api/runs/nobody/export").status_code == 404
+    assert get(filled, "/api/runs/run-1/export", format="pdf").json()["token"] == "pdf"
+    assert get(filled, "/api/export", runs="run-1", filter="tool:t1").json()["token"] == "runs"
+
+
+def test_what_is_no_file_of_runs_is_refused_line_by_line(served):
+    """With where and why."""
+    headers = {"Content-Type": "application/json"}
+    report = requests.post(served.url + "/api/import", data=b'{"a": 1}', headers=headers, timeout=20).json()
+
+    assert (report["spans"], report["refused"]) == (0, 1)
+    assert "neither OTLP" in report["refusals"][0]["reason"]
+
+
+def test_a_file_that_is_too_large_is_refused(served, monkeypatch):
+    """While it arrives."""
+    monkeypatch.setattr(api, "MAX_IMPORT_BYTES", 2**20)
+    headers = {"Content-Type": "application/json"}
+    response = requests.post(served.url + "/api/import", data=b" " * 2**21, headers=headers, timeout=20)
+
+    assert response.status_code == 413
+    assert "contextcompany import" in response.json()["message"]
 
 
 # --- what changes something ------------------------------------------------------------------------------------------

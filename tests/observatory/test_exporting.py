@@ -34,6 +34,8 @@ def kept(store):
         "runs": [each._replace(seen_ns=0) for each in runs],
         "lines": [queries.run(store, each).spans for each in trace_ids],
         "feedback": [each._replace(id=0) for each in queries.feedback(store)],
+        "stats": [queries.stats(store, by=by, since_ns=0, until_ns=2**62) for by in ("", "agent", "model", "tool")],
+        "failures": queries.failures(store),
         "sessions": queries.sessions(store),
         "tool calls": [each._replace(id=0) for each in queries.tool_calls(store)],
     }

@@ -19,7 +19,7 @@ from spans import START, batch, messages, run, step, trace_id
 from contextcompany import __version__
 from contextcompany._words import bytes_of
 from contextcompany.cli import _parser, main
-from contextcompany.observatory import queries
+from contextcompany.observatory import queries, sql
 from contextcompany.observatory.keeping import DEFAULT_RETENTION, Keeper
 from contextcompany.observatory.prices import price_table
 from contextcompany.observatory.store import Retention, Store
@@ -74,6 +74,24 @@ def test_runs_go_for_their_age(store):
         wait_until(lambda: not kept(store))
     about = queries.about(store)
     assert (about.pruned_runs, about.max_age_s, about.max_bytes) == (2, 0.05, None)
+
+
+def test_deleting_takes_no_longer_in_a_larger_file(store):
+    """Though all runs say something that all others say, as the JSON around messages: by what SQLite has to do."""
+
+    def steps():
+        done = []
+        with closing(sqlite3.connect(store.path)) as connection:
+            connection.set_progress_handler(lambda: done.append(1), 100)
+            connection.execute(sql.text("read/unshared_bodies"), ("[1, 2, 3, 4, 5]",)).fetchall()
+        return len(done)
+
+    said = [f"This is said by run {number} alone. " * 10 for number in range(500)]
+    store.write(batch(*(run(n, gen_ai__input__messages=messages(said[n], said[n] * 2)) for n in range(1, 50))))
+    few = steps()
+    store.write(batch(*(run(n, gen_ai__input__messages=messages(said[n], said[n] * 2)) for n in range(50, 500))))
+
+    assert 0 < steps() < 2 * few
 
 
 def test_a_keeper_ends_with_its_store(tmp_path, caplog):
@@ -144,7 +162,8 @@ def test_an_empty_file_says_so(store):
     about = queries.about(store)
 
     assert (about.runs, about.spans, about.texts, about.oldest_ns, about.pruned_before_ns) == (0, 0, 0, None, None)
-    assert (about.price_table, about.schema_version, about.version) == (price_table(), 3, __version__)
+    newest = max(number for number, _ in sql.migrations())
+    assert (about.price_table, about.schema_version, about.version) == (price_table(), newest, __version__)
     assert about.path == str(store.path)
     assert about.bytes > 0
 
@@ -221,9 +240,9 @@ def test_nothing_is_deleted_when_one_name_is_wrong(path, capsys):
 def test_what_nothing_was_asked_of_does_nothing(path, capsys):
     """`delete` and `prune` say what they need."""
     asked = "✗ Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run.\n"
-    assert command(capsys, "delete", "--db", path) == (1, asked)
+    assert command(capsys, "delete", "--db", path) == (2, asked)
     asked = "✗ Nothing says what is to be kept: give --max-age, --max-size, or both.\n"
-    assert command(capsys, "prune", "--db", path) == (1, asked)
+    assert command(capsys, "prune", "--db", path) == (2, asked)
 
 
 def test_old_runs_are_pruned(path, capsys):

@@ -166,6 +166,23 @@ def test_files_go_through_pipes(db, tmp_path):
     assert runs(other) == runs(db)
 
 
+def test_an_observatory_receives_meanwhile(store, tmp_path):
+    """Two processes write to the file, and both find all that they wrote."""
+    path = tmp_path / "payloads.jsonl"
+    path.write_text("".join(json.dumps(RUN | {"run_id": f"run-{number}"}) + "\n" for number in range(2000)))
+    command = [*COMMAND, "import", "--db", str(store.path), str(path)]
+    written = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+        while program.poll() is None and written < 5000:
+            written += 1
+            store.write(batch(run(written), step(written, 2)))
+        said = program.communicate(timeout=60)[0]
+
+    assert said == f"{path}: took 2,000 spans.\n"
+    assert len([*queries.trace_ids(store)]) == 2000 + written
+    assert written > 1
+
+
 def test_a_terminal_sees_how_far_it_is(tmp_path):
     """Bytes, lines and how fast, on a line that is gone at the end."""
     path = tmp_path / "payloads.jsonl"
@@ -214,7 +231,7 @@ def test_a_diff_says_what_is_different(db, capsys):
         "      response:",
         "         assistant:",
         "        -It is on its way.",
-        "        +It is ␛[31mlost.",
+        "        +It is \\x1b[31mlost.",
         "",
         "+   tool call notify",
         "",

@@ -99,6 +99,7 @@ def test_a_url_says_only_what_is_not_usual():
 
     assert here == Listing("status:error a", "cost", ("name", "cost"), "x")
     assert listing.wanted({}, []).url() == "/runs"
+    assert listing.wanted({}, ["cost"]).columns == ("name", "cost")
     assert here.url() == "/runs?filter=status%3Aerror+a&sort=cost&columns=name%2Ccost"
     assert here.with_part("status", "status:running") == here.url(filter="a status:running")
 
@@ -145,6 +146,53 @@ def test_bars_lead_to_their_time(served, store):
     )
     assert "<b>3</b> runs" in page
     assert 'href="/runs?filter=agent%3Asupport">all times' in page
+
+
+def test_the_chart_is_answered_without_its_page(served, store):
+    """Nothing where there is nothing to draw."""
+    assert get(served, "/runs/timeline").text.strip() == ""
+    store.write(batch(run(1)))
+
+    assert "<b>1</b> run<" in get(served, "/runs/timeline?filter=agent:support&sort=cost").text
+    assert get(served, "/runs/timeline?filter=modle:x").status_code == 400
+
+
+def test_a_list_is_short_whatever_is_said(served, store):
+    """Names, ids and messages of any length are shown as they begin."""
+    long = "x" * 100_000
+    store.write(
+        batch(run(1, agent=long, status=(2, long), gen_ai__conversation__id=long, user__id=long, error__type=long))
+    )
+
+    assert len(get(served, "/runs?columns=name,status,output,user,id").text) < 50_000
+
+
+@pytest.mark.parametrize(
+    ("does", "place"),
+    [("compare", "/compare?a=1&b=2"), ("otlp", "/api/export?format=otlp&runs=2%2C1"), ("nothing", "/compare?a=1&b=2")],
+)
+def test_what_is_done_with_selected_runs(served, does, place):
+    """Of two the newer one, which stands above, is compared with the older."""
+    answer = get(served, f"/runs/selected?run=2&run=1&do={does}", allow_redirects=False)
+
+    assert answer.headers["location"] == place
+
+
+def test_two_runs_are_compared(served):
+    """And no other number."""
+    answer = get(served, "/runs/selected?run=1&do=compare")
+
+    assert answer.status_code == 400
+    assert "Two runs are compared, not 1: pick two of the list." in answer.text
+
+
+def test_who_looks_for_a_page_gets_one(served):
+    """That says that it is not here; programs get JSON."""
+    page = get(served, "/nowhere", headers={"Accept": "text/html,*/*"})
+
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Nothing is at GET /nowhere." in page.text
+    assert get(served, "/nowhere").headers["content-type"] == "application/json"
 
 
 def test_deleting_asks_first(served, store):

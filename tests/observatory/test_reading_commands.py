@@ -2,14 +2,16 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from starting import running
 
 from contextcompany.cli import main
+from contextcompany.observatory.store import Store
 from programs import finish, run_program, start_program
 
 RECORD = """
@@ -142,10 +144,13 @@ def test_filters(command, filters, found):
 
 
 def test_an_order(command):
-    """The largest first."""
+    """The largest first, or the smallest."""
     _, out, _ = command("runs", "--sort", "cost", "--json", "--limit", "1")
-
     assert json.loads(out)["runs"][0]["cost"] == pytest.approx(0.0033)
+
+    _, out, _ = command("runs", "--sort=-duration", "--limit", "1")
+    assert rows(out)[1][1] == "import-17"
+    assert out.endswith("There are more; --limit shows them.\n")
 
 
 @pytest.mark.parametrize(
@@ -219,6 +224,24 @@ def test_a_file_of_something_else(command, tmp_path):
     assert str(path) in err
 
 
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        (1, "was made by an older version of contextcompany: `contextcompany observatory` brings it to this one."),
+        (99, "was made by a newer version of contextcompany. Update, or name another file."),
+    ],
+)
+def test_a_file_of_another_version(command, tmp_path, version, said):
+    """It is said what to do; reading changes nothing."""
+    path = tmp_path / "runs.db"
+    with Store.open(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+
+    assert command("runs", file=path) == (1, "", f"✗ {path} {said}\n")
+
+
 def test_a_narrow_terminal(command, monkeypatch):
     """Columns that matter less are left out, and no line is longer than the terminal is wide."""
     monkeypatch.setenv("COLUMNS", "70")
@@ -234,6 +257,18 @@ def test_a_pipe_is_not_cut(command, monkeypatch):
     _, out, _ = command("runs", "agent:importer")
 
     assert "\\u202e" in out
+
+
+def test_reading_needs_no_server(db):
+    """Nor what one is made of, which takes a third of the time to load."""
+    program = f"""
+        import sys
+        sys.modules["starlette"] = sys.modules["uvicorn"] = sys.modules["jinja2"] = None
+        from contextcompany.cli import main
+        sys.exit(main(["runs", "--db", {str(db)!r}]) or main(["show", "last", "--db", {str(db)!r}]))
+    """
+
+    assert "planner" in run_program(program).out
 
 
 # contextcompany show
@@ -319,6 +354,15 @@ def test_a_run_that_is_not_there(command):
     """Is named."""
     assert command("show", "9999") == (1, "", "✗ There is no run `9999`.\n")
     assert json.loads(command("show", "9999", "--json")[1]) == {"ok": False, "error": "There is no run `9999`."}
+
+
+def test_no_runs_yet(command, tmp_path):
+    """The newest of none."""
+    with Store.open(tmp_path / "runs.db"):
+        pass
+
+    assert command("show", "last", file=tmp_path / "runs.db") == (1, "", "✗ There are no runs yet.\n")
+    assert command("runs", file=tmp_path / "runs.db") == (1, "", "There are no runs yet.\n")
 
 
 def span_of(command, run, name):

@@ -188,6 +188,6 @@ def test_the_command_says_what_changed(path, capsys):
 
 
 def test_a_wrong_filter_is_named(path, capsys):
-    """And the exit code is 1."""
-    assert main(["reprice", "--db", str(path), "modell:gpt-4o"]) == 1
+    """And the exit code is 2."""
+    assert main(["reprice", "--db", str(path), "modell:gpt-4o"]) == 2
     assert "there is no key `modell`. Did you mean `model:gpt-4o`?" in capsys.readouterr().err

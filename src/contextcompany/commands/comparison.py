@@ -5,37 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from contextcompany import _words
+from contextcompany._terminal import Text
 from contextcompany.observatory import words
+from contextcompany.observatory.comparing import is_different
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from contextcompany._terminal import Terminal
     from contextcompany.observatory.contexts import Change, Comparison, Pair, Run, Total
 
 __all__ = ["shown"]
 
 _KINDS: Final = {"step": "step", "tool_call": "tool call", "run": "run", "other": "span"}
-_QUIET: Final = frozenset({"duration_ns"})
-"""What differs between any two runs: spans in which nothing else does are left out."""
 
 
-def shown(found: Comparison, *, is_all: bool) -> str:
+def shown(found: Comparison, terminal: Terminal, *, is_all: bool) -> str:
     """A comparison in lines; only what is different, unless all is wanted."""
-    blocks = [[f"--- {_run(found.before)}", f"+++ {_run(found.after)}"], _totals(found, is_all=is_all)]
-    wanted = [each for each in found.pairs if is_all or _is_different(each)]
-    blocks += [[*_pair(each)] for each in wanted]
+    heads = [Text(f"--- {_run(found.before)}", "red"), Text(f"+++ {_run(found.after)}", "green")]
+    wanted = [each for each in found.pairs if is_all or is_different(each)]
+    blocks = [heads, _totals(found, is_all=is_all), *([*_pair(each)] for each in wanted)]
     if left := len(found.pairs) - len(wanted):
         verb, them = ("says", "it") if left == 1 else ("say", "them")
-        blocks.append([f"{_words.counted(left, 'span')} {verb} the same (--all shows {them})."])
-    # What models said is in it, which the terminal must not obey.
-    return "\n\n".join("\n".join(map(words.shown, block)) for block in blocks if block)
+        blocks.append([Text(f"{_words.counted(left, 'span')} {verb} the same (--all shows {them}).", "dim")])
+    return "\n\n".join("\n".join(_line(each, terminal) for each in block) for block in blocks if block)
 
 
-def _totals(found: Comparison, *, is_all: bool) -> list[str]:
+def _line(text: Text, terminal: Terminal) -> str:
+    """What models said is in it, which the terminal must not obey."""
+    return terminal.styled(" ".join(terminal.safe_lines(text.plain)), text.style)
+
+
+def _totals(found: Comparison, *, is_all: bool) -> list[Text]:
     rows = [_total(each) for each in found.totals if is_all or each.before != each.after]
     if is_all or found.before.state != found.after.state:
         rows.insert(0, ["status", found.before.state, found.after.state, ""])
-    return _words.aligned(rows)
+    return [Text(each) for each in _words.aligned(rows)]
 
 
 def _run(run: Run) -> str:
@@ -56,28 +61,28 @@ def _amount(what: str, value: float | None) -> str:
     return words.cost(value) if what == "cost" else words.count(int(value))
 
 
-def _is_different(pair: Pair) -> bool:
-    return pair.before is None or pair.after is None or any(each.what not in _QUIET for each in pair.changes)
-
-
-def _pair(pair: Pair) -> Iterator[str]:
+def _pair(pair: Pair) -> Iterator[Text]:
     sign = "+" if pair.before is None else "-" if pair.after is None else "~" if pair.changes else " "
     line = pair.after or pair.before
-    depth = line.depth if line else 0
-    yield f"{sign} {'  ' * depth}{_KINDS[pair.kind]} {pair.name}"
+    indent = "  " * (line.depth if line else 0)
+    yield Text(f"{sign} {indent}{_KINDS[pair.kind]} {pair.name}", "bold")
     for change in pair.changes:
-        yield from (f"    {'  ' * depth}{each}" for each in _change(change))
+        yield from (Text(f"    {indent}{plain}", style) for plain, style in _change(change))
 
 
-def _change(change: Change) -> Iterator[str]:
+def _change(change: Change) -> Iterator[Text]:
     what = change.what.removesuffix("_ns").replace("_", " ")
     if not change.diff:
-        yield f"{what}: {_value(change.what, change.before)} → {_value(change.what, change.after)}"
+        yield Text(f"{what}: {_value(change.what, change.before)} → {_value(change.what, change.after)}")
         return
-    yield f"{what}:"
-    yield from (f"  {each}" for each in change.diff if not each.startswith("@@"))
+    yield Text(f"{what}:")
+    for each in change.diff[1:]:
+        yield Text("  …" if each.startswith("@@") else f"  {each}", _STYLES.get(each[:1], ""))
     if change.is_cut:
-        yield "  … and more"
+        yield Text("  … and more")
+
+
+_STYLES: Final = {"-": "red", "+": "green", "@": "dim"}
 
 
 def _value(what: str, value: object) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from contextcompany import _words
 from contextcompany.commands import CommandError, agreed, say
-from contextcompany.commands.store import opened
+from contextcompany.commands.store import opened, say_context
 from contextcompany.observatory import queries, repricing
 from contextcompany.observatory.store import Retention
 
@@ -25,7 +25,8 @@ _MODELS_NAMED = 5
 def delete(options: argparse.Namespace) -> int:
     """Delete runs that are named, or that a filter lets through, with all that was said in them."""
     if not options.run and not (options.filter or "").strip():
-        raise CommandError("Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run.")
+        said = "Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run."
+        raise CommandError(said, code=2)
     with opened(options, can_write=True) as store:
         ids = [*_chosen(store, options)]
         question = f"Delete {_words.counted(len(ids), 'run')} in {store.path}?"
@@ -53,7 +54,7 @@ def _chosen(store: Store, options: argparse.Namespace) -> Iterator[str]:
 def prune(options: argparse.Namespace) -> int:
     """Delete runs that are too old, and the oldest where there is too much."""
     if options.max_age is None and options.max_size is None:
-        raise CommandError("Nothing says what is to be kept: give --max-age, --max-size, or both.")
+        raise CommandError("Nothing says what is to be kept: give --max-age, --max-size, or both.", code=2)
     with opened(options, can_write=True) as store:
         pruned = store.prune(Retention(options.max_age, options.max_size))
     if options.json:
@@ -80,7 +81,10 @@ def reprice(options: argparse.Namespace) -> int:
     """Calculate anew what was not provided."""
     with opened(options, can_write=not options.dry_run) as store:
         done = repricing.reprice(store, " ".join(options.filter), is_dry=options.dry_run)
-    say(done._asdict() if options.json else "\n".join(_repriced(done, is_dry=options.dry_run)))
+    if options.json:
+        say_context(done)
+    else:
+        say("\n".join(_repriced(done, is_dry=options.dry_run)))
     return 0
 
 
@@ -93,7 +97,8 @@ def _repriced(done: Repriced, *, is_dry: bool) -> list[str]:
     else:
         lines = [f"By {done.price_table}, nothing changes: there {_are(done.runs)} {looked}."]
     if done.unpriced:
-        lines.append(f"{_words.counted(done.unpriced, 'call')} stay unpriced, of {_named(done.models)}.")
+        stay = "stays" if done.unpriced == 1 else "stay"
+        lines.append(f"{_words.counted(done.unpriced, 'call')} {stay} unpriced, of {_named(done.models)}.")
     return lines
 
 

@@ -9,14 +9,12 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-import orjson
-
 from contextcompany import _words
+from contextcompany._terminal import terminal_of
 from contextcompany.commands import CommandError, nothing, say
 from contextcompany.commands.comparison import shown
-from contextcompany.commands.store import default_path, opened
-from contextcompany.observatory import comparing, exporting, files, gates, importing, queries, words
-from contextcompany.observatory.contexts import as_json
+from contextcompany.commands.store import default_path, opened, say_context
+from contextcompany.observatory import comparing, exporting, files, gates, importing, queries
 
 if TYPE_CHECKING:
     import argparse
@@ -100,7 +98,7 @@ def import_(options: argparse.Namespace) -> int:
             if not options.json:
                 _tell(name, reports[name])
     if options.json:
-        say(orjson.loads(as_json([{"file": name} | report._asdict() for name, report in reports.items()])))
+        say_context([{"file": name} | report._asdict() for name, report in reports.items()])
     return 1 if any(report.refused for report in reports.values()) else 0
 
 
@@ -132,8 +130,9 @@ def _tell(name: str, report: Report) -> None:
     taken = " and ".join(each for each in counts if not each.startswith("0 ")) or "nothing"
     say(f"{name}: took {taken}" + (f"; {report.refused:,} refused" if report.refused else "") + ".")
     sys.stdout.flush()  # before what follows on the other stream
+    terminal = terminal_of(sys.stderr)
     for place, reason in report.refusals:
-        _note(f"  {place}: {words.shown(reason)}")
+        _note(f"  {place}: {terminal.safe(reason)}")
     if report.refused > len(report.refusals):
         _note(f"  and {report.refused - len(report.refusals):,} more")
 
@@ -188,9 +187,9 @@ def diff(options: argparse.Namespace) -> int:
         found = comparing.compare(store, _whole(store, options.before), _whole(store, options.after))
     failed = [said for gate in wanted if (said := gates.broken(gate, found))]
     if options.json:
-        say(orjson.loads(as_json(found._asdict() | {"failed": failed})))
+        say_context(found._asdict() | {"failed": failed})
     else:
-        say(shown(found, is_all=options.all))
+        say(shown(found, terminal_of(sys.stdout), is_all=options.all))
         for each in failed:
             _note(f"✗ {each}")
     return 1 if failed else 0

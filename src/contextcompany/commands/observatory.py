@@ -9,10 +9,10 @@ import webbrowser
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from contextcompany import _demo, observatory
+from contextcompany import _demo
 from contextcompany.commands import fail, say
 from contextcompany.commands.store import default_path
-from contextcompany.observatory import prices, queries
+from contextcompany.observatory import prices, queries, server
 from contextcompany.observatory.keeping import Keeper
 from contextcompany.observatory.store import Retention, Store, StoreError
 
@@ -38,7 +38,7 @@ def serve(options: argparse.Namespace) -> int:
             has_demo = options.demo and _is_empty(store)
             with _demo.started() if has_demo else nullcontext() as begin:
                 ready = _ready(options, path, begin)
-                observatory.serve(options.host, options.port, store=store, token=options.token, ready=ready)
+                server.serve(options.host, options.port, store=store, token=options.token, ready=ready)
     except (StoreError, ValueError) as error:
         return fail(str(error), as_json=options.json)
     except OSError as error:

@@ -40,7 +40,7 @@ def runs(options: argparse.Namespace) -> int:
         return nothing(f"No run fits `{filter_}`." if filter_ else "There are no runs yet.")
     _say_runs(page.runs)
     if page.next:
-        say(f"These are the first {len(page.runs):,}; --limit shows more.")
+        say("There are more; --limit shows them.")
     _say_search(page.search)
     return 0
 

@@ -58,8 +58,10 @@ def _found(store: Store, wanted: str) -> Whole:
     wanted = wanted.rstrip("….")  # as ids are shown where they are cut
     if wanted == "last":
         newest = queries.runs(store, limit=1).runs
-        wanted = newest[0].trace_id if newest else ""
-    whole = queries.run(store, wanted) if wanted else None
+        if not newest:
+            raise CommandError("There are no runs yet.")
+        wanted = newest[0].trace_id
+    whole = queries.run(store, wanted)
     if whole is not None:
         return whole
     like = queries.runs_like(store, wanted, limit=_MAX_NAMED + 1) if wanted else []
@@ -67,7 +69,7 @@ def _found(store: Store, wanted: str) -> Whole:
         raise CommandError(_ambiguous(wanted, like))
     whole = queries.run(store, like[0].trace_id) if like else None
     if whole is None:
-        raise CommandError(f"There is no run `{wanted}`." if wanted else "There are no runs yet.")
+        raise CommandError(f"There is no run `{wanted}`.")
     return whole
 
 

@@ -33,7 +33,7 @@ def span_text(detail: SpanDetail, terminal: Terminal) -> str:
         ("output", messages_text(fact.output or [], terminal)),
         ("arguments", _value(fact.args, terminal)),
         ("result", _value(fact.result, terminal)),
-        ("tools offered", _value(fact.tool_definitions, terminal)),
+        ("tools offered", _tools(fact.tool_definitions, terminal)),
         ("events", [line for event in span.events for line in _event(event, terminal)]),
         ("not understood", _value({key: span.attributes.get(key) for key in fact.unknown} or None, terminal)),
     ]
@@ -99,6 +99,15 @@ def _used(detail: SpanDetail) -> Iterable[tuple[str, str]]:
     if fact.cost is not None:
         yield "cost", f"{_words.dollars(fact.cost)} ({fact.cost_source})"
     yield "not counted", detail.not_counted or ""
+
+
+def _tools(definitions: Any, terminal: Terminal) -> list[str]:
+    """A line for each: its name, and what it is for."""
+    match definitions:
+        case [{"name": str()}, *_] if all(isinstance(each, dict) for each in definitions):
+            told = [(str(each.get("name", "")), str(each.get("description") or "")) for each in definitions]
+            return _words.aligned([(terminal.safe(name), terminal.safe(about)) for name, about in told], indent="")
+    return _value(definitions, terminal)
 
 
 def _value(value: Any, terminal: Terminal) -> list[str]:

@@ -34,7 +34,7 @@ def opened(options: argparse.Namespace, *, can_write: bool = False) -> Iterator[
     if not path.exists():
         raise CommandError(f"There is no {path} yet. `contextcompany observatory` makes it; --db names another file.")
     try:
-        with Store.open(path, can_write=can_write) as store:
+        with Store.open(path, can_write=can_write, is_guest=True) as store:
             yield store
     except FilterError as error:
         raise CommandError(str(error), code=2) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from contextcompany.observatory import custom, queries
+from contextcompany.observatory import custom, files, importing, queries
 from contextcompany.observatory.answers import missing_run
 from contextcompany.observatory.contexts import Deleted, Kept
 from contextcompany.observatory.custom import MAX_FEEDBACK, SCORES
@@ -15,9 +15,10 @@ from contextcompany.observatory.parameters import ParameterError
 if TYPE_CHECKING:
     from contextcompany.observatory.answers import Given
     from contextcompany.observatory.contexts import Opinion, Selection
+    from contextcompany.observatory.importing import Report
     from contextcompany.observatory.store import Store
 
-__all__ = ["delete_run", "delete_runs", "keep_feedback"]
+__all__ = ["delete_run", "delete_runs", "keep_feedback", "load", "selected"]
 
 
 def keep_feedback(store: Store, given: Given) -> Kept:
@@ -48,6 +49,14 @@ def delete_run(store: Store, given: Given) -> Deleted:
 def delete_runs(store: Store, given: Given) -> Deleted:
     """Delete runs with all that belongs to them: some by their ids, or all that a filter lets through."""
     return Deleted(store.delete(selected(store, given["body"])))
+
+
+def load(store: Store, given: Given) -> Report:
+    """Import a file: OTLP in JSON or protobuf, an export, or payloads of the original SDK; gzipped or not.
+
+    What is imported twice is kept once.
+    """
+    return importing.load(store, files.parts(given["body"], time.time_ns()))
 
 
 def selected(store: Store, selection: Selection) -> list[str]:

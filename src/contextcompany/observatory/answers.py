@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from contextcompany.observatory import completion, cursors, filters, queries, timeline
+import orjson
+
+from contextcompany.observatory import comparing, completion, cursors, dashboards, exporting, filters, queries, timeline
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
+    About,
     Columns,
+    Comparison,
     Completion,
+    Dashboard,
     Failures,
     FeedbackPage,
     Histogram,
@@ -24,16 +29,23 @@ from contextcompany.observatory.contexts import (
     Whole,
 )
 from contextcompany.observatory.feed import OneRun, Runs
+from contextcompany.observatory.parameters import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from contextcompany.observatory.exporting import Export
     from contextcompany.observatory.store import Store
 
 __all__ = [
     "Given",
     "MissingError",
+    "about",
+    "compare",
+    "dashboard",
     "events",
+    "export",
+    "export_run",
     "failures",
     "feedback",
     "histogram",
@@ -45,6 +57,7 @@ __all__ = [
     "session",
     "sessions",
     "span",
+    "span_as_received",
     "stats",
     "tool_calls",
     "values",
@@ -81,7 +94,7 @@ def span(store: Store, given: Given) -> SpanDetail:
     trace_id = queries.trace_of(store, run_id)
     found = None if trace_id is None else queries.span(store, trace_id, span_id.lower())
     if found is None:
-        raise MissingError(f"There is no span `{span_id[:100]}` in a run `{run_id[:100]}`.")
+        raise _no_span(span_id, run_id)
     return found
 
 
@@ -132,6 +145,18 @@ def stats(store: Store, given: Given) -> Stats:
     return Stats(by, since_ns, until_ns, hours, found)
 
 
+def dashboard(store: Store, given: Given) -> Dashboard:
+    """Runs, errors, tokens, cost and latency in a time, bar by bar, and by agent, model and tool."""
+    until_ns = time.time_ns() if given["until"] is None else given["until"]
+    since_ns = until_ns - _DAY_NS if given["since"] is None else given["since"]
+    return dashboards.dashboard(store, by=given["by"], name=given["name"], since_ns=since_ns, until_ns=until_ns)
+
+
+def about(store: Store, given: Given) -> About:  # noqa: ARG001 - as all of them
+    """The file, what is in it, and what goes when."""
+    return queries.about(store)
+
+
 def histogram(store: Store, given: Given) -> Histogram:
     """How many of the runs that a filter lets through started when, and how many of these have errors."""
     times = {"since_ns": given["since"], "until_ns": given["until"]}
@@ -146,6 +171,41 @@ def values(store: Store, given: Given) -> Completion:
 def search(store: Store, given: Given) -> Hits:
     """The newest texts in which a phrase was said, and how far the search looked."""
     return Hits(*queries.search(store, given["q"], limit=given["limit"]))
+
+
+def span_as_received(store: Store, given: Given) -> orjson.Fragment:
+    """A span as it was received, as a request of OTLP's JSON."""
+    run_id, span_id = given["run_id"], given["span_id"]
+    trace_id = queries.trace_of(store, run_id)
+    found = None if trace_id is None else exporting.of_span(store, trace_id, span_id.lower())
+    if found is None:
+        raise _no_span(span_id, run_id)
+    return orjson.Fragment(found)
+
+
+def compare(store: Store, given: Given) -> Comparison:
+    """Two runs side by side: their steps and tool calls aligned, and what is different in them."""
+    return comparing.compare(store, _whole(store, given["a"]), _whole(store, given["b"]))
+
+
+def export_run(store: Store, given: Given) -> Export:
+    """A run as a file."""
+    found = exporting.of_run(store, given["run_id"], given["format"])
+    if found is None:
+        raise missing_run(given["run_id"])
+    return found
+
+
+def export(store: Store, given: Given) -> Export:
+    """Runs as a file: some by their ids, all that a filter lets through, or everything there is."""
+    if given["runs"] is not None:
+        if given["filter"] is not None:
+            raise ParameterError("runs", "Say either `runs` or a `filter`.")
+        ids = [queries.trace_of(store, each) for each in given["runs"].split(",")]
+        return exporting.of_runs(store, dict.fromkeys(filter(None, ids)), given["format"])
+    if given["filter"] is not None:
+        return exporting.of_runs(store, queries.trace_ids(store, given["filter"]), given["format"])
+    return exporting.everything(store, given["format"])
 
 
 def events(store: Store, given: Given) -> Runs:  # noqa: ARG001 - as all of them
@@ -180,6 +240,10 @@ def _whole(store: Store, run_id: str) -> Whole:
 def missing_run(run_id: str) -> MissingError:
     """Says that there is no such run."""
     return MissingError(f"There is no run `{run_id[:100]}`, by its own id or its trace's.")
+
+
+def _no_span(span_id: str, run_id: str) -> MissingError:
+    return MissingError(f"There is no span `{span_id[:100]}` in a run `{run_id[:100]}`.")
 
 
 def _place(after: str | None, of: str, *kinds: type) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
-from contextcompany.observatory import otlp
+from contextcompany.observatory import openapi, otlp
 from contextcompany.observatory.api import Api
+from contextcompany.observatory.contexts import Problem, as_json
 from contextcompany.observatory.guard import Guard
 from contextcompany.observatory.intake import Intake
 from contextcompany.observatory.otlp import JSON
@@ -48,12 +49,13 @@ def create_app(
     intake, refusals = intake or Intake(), Refusals()
     routes = [*Receiver(sink, intake, refusals).routes(), Route("/healthz", _healthz, methods=["GET"])]
     api = None if store is None else Api(store, intake)
-    if store is not None and api is not None:
-        routes += [*api.routes(), *Pages(store, refusals).routes()]
+    pages = None if store is None else Pages(store, refusals)
+    if api is not None and pages is not None:
+        routes += [*api.routes(), *pages.routes()]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Guard, host=host, token=token)],
-        exception_handlers=dict.fromkeys((404, 405), partial(_nothing_here, refusals)),
+        exception_handlers=dict.fromkeys((404, 405), partial(_nothing_here, refusals, pages)),
     )
     app.router.redirect_slashes = False  # exporters follow no redirects
     app.state.close = (lambda: None) if api is None else api.feed.close
@@ -64,9 +66,15 @@ async def _healthz(_: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type=JSON)
 
 
-async def _nothing_here(refusals: Refusals, request: Request, error: Exception) -> Response:
+async def _nothing_here(refusals: Refusals, pages: Pages | None, request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
+    if path.startswith("/api/"):
+        problem = Problem(f"Nothing is at {request.method} {path[:100]}. What there is says {openapi.PATH}.")
+        return Response(as_json(problem), status, getattr(error, "headers", None), JSON)
     said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
+    page = None if pages is None else pages.nothing(request, status, said)
+    if page is not None:
+        return page
     refusals.note(request.scope, status, said)
     return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)

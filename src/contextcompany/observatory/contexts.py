@@ -21,6 +21,7 @@ __all__ = [
     "Columns",
     "Comparison",
     "Completion",
+    "Dashboard",
     "Deleted",
     "Failure",
     "Failures",
@@ -453,6 +454,29 @@ class Stat(NamedTuple):
     """Half of them took at most so long, give or take 10 %."""
     p95_ns: int | None
     p99_ns: int | None
+
+
+class Dashboard(NamedTuple):
+    """What happened in a time."""
+
+    by: str
+    """agent, model or tool, when `runs`, `bars` and `whole` are of one of them; empty: all."""
+    name: str | None
+    """Of which."""
+    since_ns: int
+    until_ns: int
+    width_ns: int
+    """Of each bar."""
+    runs: list[Bar]
+    """When runs started that have it."""
+    bars: list[Stat]
+    """What was counted, one after the other without gaps: of runs, inner ones included, or of calls."""
+    whole: Stat
+    """All of it together."""
+    agents: list[Stat]
+    """By agent, whoever did most first; tokens and cost are those of all that its runs did."""
+    models: list[Stat]
+    tools: list[Stat]
 
 
 class Repriced(NamedTuple):

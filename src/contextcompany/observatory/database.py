@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -66,7 +67,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """A connection that cannot write.
 
     Raises:
-        StoreError: there is no such file, or it is something else.
+        StoreError: there is no such file, or it is something else, or of another version.
     """
     try:
         connection = sqlite3.connect(
@@ -80,15 +81,33 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"{path} cannot be opened: {error}.") from error
     try:
-        known = _pragma(connection, "application_id")
+        problem = _unreadable(connection)
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KB}")
     except sqlite3.Error as error:
+        problem = f"cannot be read: {error}."
+    if problem:
         connection.close()
-        raise StoreError(f"{path} cannot be read: {error}.") from error
-    if known != APPLICATION_ID:
-        connection.close()
-        raise StoreError(f"{path} is no file of an Observatory.")
+        raise StoreError(f"{path} {problem}")
     return connection
+
+
+def _unreadable(connection: sqlite3.Connection) -> str | None:
+    """Why a file cannot be read by who may not change it."""
+    if _pragma(connection, "application_id") != APPLICATION_ID:
+        return "is no file of an Observatory."
+    version, newest = _pragma(connection, "user_version"), _newest()
+    if version < newest:
+        return "was made by an older version of contextcompany: `contextcompany observatory` brings it to this one."
+    return _NEWER if version > newest else None
+
+
+_NEWER: Final = "was made by a newer version of contextcompany. Update, or name another file."
+
+
+@cache
+def _newest() -> int:
+    """The version that the migrations lead to."""
+    return max(number for number, _ in sql.migrations())
 
 
 def put(connection: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -149,9 +168,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    newest = max(number for number, _ in sql.migrations())
+    newest = _newest()
     if _pragma(connection, "user_version") > newest:
-        raise StoreError(f"{path} was made by a newer version of contextcompany. Update, or name another file.")
+        raise StoreError(f"{path} {_NEWER}")
     if _pragma(connection, "user_version") == newest:
         return
     connection.execute("BEGIN IMMEDIATE")

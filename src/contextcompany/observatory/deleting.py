@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, bisect_right
 from functools import partial
+from itertools import accumulate
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import sql
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Pruned", "Retention", "delete", "is_due", "prune", "write_down"]
 
-_RUNS_AT_ONCE: Final = 20
-"""Runs of one transaction, for which writes wait."""
+_RUNS_AT_ONCE: Final = 50
+_SPANS_AT_ONCE: Final = 500
+"""Runs, and spans of them, that go in one transaction, for which writes wait; a larger run goes alone."""
 
 _ROUNDS: Final = 5
 _FILLED: Final = 0.9
@@ -32,7 +36,7 @@ _FILLED: Final = 0.9
 _PAGES_MERGED: Final = 200
 """Pages of the index of search that are written in one transaction."""
 
-_PAGES_AT_ONCE: Final = 4096
+_PAGES_AT_ONCE: Final = 1024
 """Pages of 4 KB that are given back to the disk at a time."""
 
 
@@ -43,6 +47,15 @@ class Retention(NamedTuple):
     """Runs that started earlier go, if nothing of them came since."""
     max_bytes: int | None = None
     """When the file uses more, the oldest runs go."""
+
+
+class _Run(NamedTuple):
+    """As much of a run as deleting needs."""
+
+    id: int
+    start_ns: int
+    spans: int
+    size: int
 
 
 class Pruned(NamedTuple):
@@ -58,7 +71,9 @@ def delete(writer: Writer, trace_ids: Iterable[str]) -> int:
     ids = [*trace_ids]
     count = 0
     for at in range(0, len(ids), _RUNS_AT_ONCE):
-        count += writer.do(partial(_delete, writer, dumps(ids[at : at + _RUNS_AT_ONCE])))
+        some = dumps(ids[at : at + _RUNS_AT_ONCE])
+        while gone := writer.do(partial(_delete, writer, some)):
+            count += gone
     _shrink(writer)
     return count
 
@@ -77,8 +92,8 @@ def prune(writer: Writer, retention: Retention) -> Pruned:
     count = 0
     if retention.max_age_s is not None:
         limit = _limit_ns(retention.max_age_s)
-        while gone := writer.do(lambda: _prune(writer, _rows(writer.connection, "aged_runs", limit, _RUNS_AT_ONCE))):
-            count += gone
+        while gone := writer.do(partial(_prune, writer, "aged_runs", limit)):
+            count += gone.runs
         writer.do(lambda: _script(writer.connection, "delete_old_logs", limit))
     if retention.max_bytes is not None:
         count += _make_room(writer, retention.max_bytes)
@@ -99,7 +114,7 @@ def _limit_ns(max_age_s: float) -> int:
 
 
 def _delete(writer: Writer, trace_ids: str) -> int:
-    return _go(writer, _rows(writer.connection, "runs_by_trace", trace_ids))
+    return _go(writer, _few(_rows(writer.connection, "runs_by_trace", trace_ids)))
 
 
 def _make_room(writer: Writer, max_bytes: int) -> int:
@@ -111,7 +126,7 @@ def _make_room(writer: Writer, max_bytes: int) -> int:
             break
         whole = writer.do(lambda: _rows(writer.connection, "size_of_runs")[0][0])
         share = whole * (1 - _FILLED * max_bytes / used)
-        while share > 0 and (gone := writer.do(partial(_prune_oldest, writer))).runs:
+        while share > 0 and (gone := writer.do(partial(_prune, writer, "oldest_runs", enough=share))):
             count += gone.runs
             share -= gone.size
         # What search forgot takes room until its parts are put together.
@@ -122,12 +137,6 @@ def _make_room(writer: Writer, max_bytes: int) -> int:
     return count
 
 
-def _prune_oldest(writer: Writer) -> Pruned:
-    runs = _rows(writer.connection, "oldest_runs", _RUNS_AT_ONCE)
-    size = sum(run[3] for run in runs)
-    return Pruned(_prune(writer, [run[:3] for run in runs]), size)
-
-
 def _merge(connection: sqlite3.Connection, table: str, pages: int) -> bool:
     """Whether there is more to put together: https://sqlite.org/fts5.html#the_merge_command."""
     before = connection.total_changes
@@ -135,24 +144,35 @@ def _merge(connection: sqlite3.Connection, table: str, pages: int) -> bool:
     return connection.total_changes - before >= 2
 
 
-def _prune(writer: Writer, runs: list[tuple[int, str, int]]) -> int:
-    count = _go(writer, runs, keeps_counts=True)
-    if count:
-        add, maximum = sql.text("write/add_meta"), sql.text("write/set_meta")
-        writer.connection.execute(add, (count, "pruned_runs"))
-        writer.connection.execute(maximum, (max(start_ns for _, _, start_ns in runs), "pruned_before"))
-    return count
+def _prune(writer: Writer, query: str, *values: int, enough: float = inf) -> Pruned | None:
+    """Delete some of the runs that a query finds, no more than have so many bytes; None when there are none."""
+    runs = _few(_rows(writer.connection, query, *values, _RUNS_AT_ONCE), enough)
+    if not runs:
+        return None
+    _go(writer, runs, keeps_counts=True)
+    add, maximum = sql.text("write/add_meta"), sql.text("write/set_meta")
+    writer.connection.execute(add, (len(runs), "pruned_runs"))
+    writer.connection.execute(maximum, (max(run.start_ns for run in runs), "pruned_before"))
+    return Pruned(len(runs), sum(run.size for run in runs))
 
 
-def _go(writer: Writer, runs: list[tuple[int, str, int]], *, keeps_counts: bool = False) -> int:
+def _few(rows: list[Any], enough: float = inf) -> list[_Run]:
+    """The first of them: as many as go at once, or are enough."""
+    runs = [_Run(*row) for row in rows]
+    spans = [*accumulate(run.spans for run in runs)]
+    sizes = [*accumulate(run.size for run in runs)]
+    return runs[: min(max(1, bisect_right(spans, _SPANS_AT_ONCE)), bisect_left(sizes, enough) + 1)]
+
+
+def _go(writer: Writer, runs: list[_Run], *, keeps_counts: bool = False) -> int:
     if not runs:
         return 0
     connection = writer.connection
-    ids = dumps([id_ for id_, _, _ in runs])
+    ids = dumps([run.id for run in runs])
     indexed = dict(_rows(connection, "meta"))
     rollups = Rollups()
-    for id_, _, _ in runs:
-        rows = [SpanRow(*row) for row in _rows(connection, "spans_of_run", id_)]
+    for run in runs:
+        rows = [SpanRow(*row) for row in _rows(connection, "spans_of_run", run.id)]
         for row in rows:
             if row.is_settled and not keeps_counts:
                 rollups.add(row, -1)

@@ -5,10 +5,11 @@ Each page has its twin here: the page at `/runs` shows what `/api/runs` says.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from contextcompany.observatory import actions, answers
 from contextcompany.observatory.contexts import Opinion, Selection
+from contextcompany.observatory.exporting import FORMATS
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.parameters import Parameter
 from contextcompany.observatory.queries import GROUPS, MAX_PAGE, ORDERS
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.store import Store
 
-__all__ = ["ENDPOINTS", "STREAMS", "Endpoint"]
+__all__ = ["ENDPOINTS", "Endpoint"]
 
 
 class Endpoint(NamedTuple):
@@ -31,12 +32,24 @@ class Endpoint(NamedTuple):
     """What it says of itself and what it returns are in the API's document."""
     parameters: tuple[Parameter, ...] = ()
     body: type[Any] | None = None
-    """The named tuple whose fields the request's JSON has."""
+    """The named tuple whose fields the request's JSON has; `bytes`: a file of any size."""
+    gives: Literal["json", "events", "file"] = "json"
+    """What comes back. Events come until somebody hangs up."""
 
 
 _FILTER = Parameter(
     "filter", 'In the filter language: `status:error model:gpt-4o cost>0.1 since:1h "free text"`.', default=""
 )
+_CHOSEN = Parameter("filter", "In the filter language; without it, and without `runs`, everything.")
+_RUNS = Parameter("runs", "Runs by their ids, or their traces', with commas between them.")
+_FORMAT = Parameter(
+    "format",
+    "`otlp` is what was received and can be imported again, `jsonl` what is understood, `markdown` for people.",
+    default="otlp",
+    choices=(*FORMATS,),
+)
+_BEFORE = Parameter("a", "A run, by its id or its trace's.", is_needed=True)
+_AFTERWARDS = Parameter("b", "The run that it is compared with, likewise.", is_needed=True)
 _SORT = Parameter(
     "sort",
     "What comes first: the newest, or the largest; with a `-`, the oldest or smallest.",
@@ -52,6 +65,7 @@ _SINCE = Parameter("since", "From when: `30m`, `12h` or `7d` ago, or a date.", "
 _UNTIL = Parameter("until", "Until when: as `since`.", "time")
 _BY = Parameter("by", "By agent, model or tool; else all runs together.", default="", choices=("", *GROUPS))
 _HOURS = Parameter("hours", "How many hours are counted together.", "integer", 1, minimum=1, maximum=10**6)
+_NAME = Parameter("name", "Of which agent, model or tool.")
 _BARS = Parameter(
     "bars", "Into how many parts the time is divided at most.", "integer", 60, minimum=1, maximum=MAX_BARS
 )
@@ -65,7 +79,10 @@ ENDPOINTS: Final = (
     Endpoint("POST", "/api/runs/delete", actions.delete_runs, body=Selection),
     Endpoint("GET", "/api/runs/{run_id}", answers.run, (_COLUMNS,)),
     Endpoint("DELETE", "/api/runs/{run_id}", actions.delete_run),
+    Endpoint("GET", "/api/runs/{run_id}/events", answers.run_events, (_CHANGE,), gives="events"),
+    Endpoint("GET", "/api/runs/{run_id}/export", answers.export_run, (_FORMAT,), gives="file"),
     Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}", answers.span),
+    Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}/otlp", answers.span_as_received),
     Endpoint("GET", "/api/sessions", answers.sessions, (_AFTER, _LIMIT)),
     Endpoint("GET", "/api/sessions/{session_id:path}", answers.session, (_AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/feedback", answers.feedback, (_AFTER, _LIMIT)),
@@ -73,13 +90,13 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/tool_calls", answers.tool_calls, (_TOOL, _AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/failures", answers.failures, (_SINCE, _LIMIT)),
     Endpoint("GET", "/api/stats", answers.stats, (_BY, _SINCE, _UNTIL, _HOURS)),
+    Endpoint("GET", "/api/dashboard", answers.dashboard, (_BY, _NAME, _SINCE, _UNTIL)),
     Endpoint("GET", "/api/histogram", answers.histogram, (_FILTER, _SINCE, _UNTIL, _BARS)),
     Endpoint("GET", "/api/values", answers.values, (_KEY, _PREFIX, _LIMIT)),
     Endpoint("GET", "/api/search", answers.search, (_PHRASE, _LIMIT)),
+    Endpoint("GET", "/api/compare", answers.compare, (_BEFORE, _AFTERWARDS)),
+    Endpoint("GET", "/api/events", answers.events, (_FILTER, _CHANGE), gives="events"),
+    Endpoint("GET", "/api/export", answers.export, (_FORMAT, _CHOSEN, _RUNS), gives="file"),
+    Endpoint("POST", "/api/import", actions.load, body=bytes),
+    Endpoint("GET", "/api/settings", answers.about),
 )
-
-STREAMS: Final = (
-    Endpoint("GET", "/api/events", answers.events, (_FILTER, _CHANGE)),
-    Endpoint("GET", "/api/runs/{run_id}/events", answers.run_events, (_CHANGE,)),
-)
-"""What is answered with server-sent events until somebody hangs up."""

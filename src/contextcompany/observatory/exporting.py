@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from contextcompany.observatory.originals import Original
     from contextcompany.observatory.store import Store
 
-__all__ = ["FORMATS", "Export", "Format", "everything", "of_run", "of_runs"]
+__all__ = ["FORMATS", "Export", "Format", "everything", "of_run", "of_runs", "of_span"]
 
 Format = Literal["otlp", "jsonl", "markdown"]
 
@@ -55,6 +55,12 @@ def of_run(store: Store, run_id: str, format_: Format) -> Export | None:
 def of_runs(store: Store, trace_ids: Iterable[str], format_: Format) -> Export:
     """Several runs, by their traces' ids; those that are not there are left out."""
     return _export("runs", format_, _runs(store, trace_ids, format_))
+
+
+def of_span(store: Store, trace_id: str, span_id: str) -> bytes | None:
+    """One span as a request of OTLP's JSON; None when there is none."""
+    found = originals.spans_of_run(store, trace_id, [span_id])
+    return next(_otlp_lines(("resourceSpans", each) for each in found), None)
 
 
 def everything(store: Store, format_: Format) -> Export:

@@ -31,6 +31,7 @@ __all__ = [
     "parse",
     "phrase",
     "replaced",
+    "token",
 ]
 
 LOST_AFTER_S: Final = 600.0
@@ -186,6 +187,12 @@ def replaced(text: str, key: str, token: str | None) -> str:
     """A filter that says `token`, or nothing, instead of what it says with `key`."""
     parts = [match[0] for match in _TOKEN.finditer(text) if (match["key"] or "").lower() != key]
     return " ".join([*parts, token] if token else parts)
+
+
+def token(key: str, value: str) -> str:
+    """A part of a filter that asks for this value. No quote can be written in it: for one, any text stands."""
+    said = value.replace('"', "*")
+    return f'{key}:"{said}"' if re.search(r"\s", said) or not said else f"{key}:{said}"
 
 
 def phrase(text: str) -> str:

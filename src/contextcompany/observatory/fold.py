@@ -74,6 +74,9 @@ class Fact(NamedTuple):
     conversational: bool | None = None
     agent: str | None = None
     step_id: str | None = None
+    step_name: str | None = None
+    """Of a declared step that it executes."""
+    step_type: str | None = None
     model_requested: str | None = None
     model_used: str | None = None
     provider: str | None = None
@@ -229,6 +232,8 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
         conversational=_flag(told.facts.get("conversational")),
         **names,
         step_id=told.text("step_id"),
+        step_name=told.text("step_name"),
+        step_type=told.text("step_type"),
         provider=_provider(told.text("provider")),
         response_id=told.text("response_id") or said.response_id,
         finish_reason=finish_reason(told) or said_in.output.finish_reason,
@@ -307,7 +312,7 @@ def _operation(attributes: Mapping[str, Any]) -> str | None:
 def _name(kind: Kind, names: Mapping[str, str | None], told: Told, span: Span | None) -> str:
     shown = {
         "run": names["agent"] or told.text("workflow") or told.text("trace_name") or told.text("entity"),
-        "step": names["model_requested"] or names["model_used"],
+        "step": told.text("step_name") or names["model_requested"] or names["model_used"],
         "tool_call": names["tool_name"],
         "other": told.text("entity"),
     }[kind]

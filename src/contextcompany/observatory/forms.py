@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["MAX_BYTES", "FormError", "fields"]
+__all__ = ["MAX_BYTES", "FormError", "fields", "is_here"]
 
 MAX_BYTES: Final = 2**20
 """Of one form: room for the ids of 25,000 runs."""
@@ -33,3 +33,8 @@ async def fields(request: Request) -> dict[str, list[str]]:
         return parse_qs(body.decode(), keep_blank_values=True, errors="strict")
     except ValueError:
         raise FormError("This is no form.") from None
+
+
+def is_here(back: str) -> bool:
+    """Whether that is a place of ours to lead back to, not another site's: `//elsewhere` would be."""
+    return back.startswith("/") and not back.startswith(("//", "/\\")) and back.isprintable()

@@ -11,7 +11,7 @@ from contextcompany.observatory.words import iso
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["COLUMNS", "COOKIE", "ORDERS", "Column", "Listing", "Tab", "remembered", "tabs", "wanted"]
+__all__ = ["COLUMNS", "COOKIE", "LEADING", "ORDERS", "Column", "Listing", "Tab", "remembered", "tabs", "wanted"]
 
 COOKIE: Final = "runs"
 """Remembers order and columns, as they stand in the URL."""
@@ -48,6 +48,9 @@ COLUMNS: Final = {
     "id": Column("Id", "the run's id", is_usual=False),
 }
 """In the order in which they stand."""
+
+LEADING: Final = "name"
+"""The column that is always there: it leads to the run."""
 
 ORDERS: Final = {"start": "Newest first", "-start": "Oldest first"} | {
     f"{sign}{column.sort}": f"{column.label}, {word} first"
@@ -115,7 +118,7 @@ def wanted(params: Mapping[str, str], columns: Sequence[str]) -> Listing:
         columns: All values of its parameter `columns`, which a form gives one by one.
     """
     named = {each for value in columns for each in value.split(",")}
-    chosen = tuple(key for key in COLUMNS if key in named)
+    chosen = tuple(key for key in COLUMNS if key in named or (named & COLUMNS.keys() and key == LEADING))
     sort = params.get("sort") or _NEWEST_FIRST
     return Listing(params.get("filter", "").strip(), sort, chosen or _USUAL, params.get("after") or None)
 

@@ -61,6 +61,7 @@ __all__ = [
     "sessions",
     "shown",
     "span",
+    "stat",
     "stats",
     "tool_calls",
     "top_of",
@@ -458,12 +459,13 @@ def stats(store: Store, *, by: str = "", since_ns: int, until_ns: int, hours: in
         for hour, name, bucket, count in reader.rows("latencies", *values):
             histograms[hour, name].append((bucket, count))
         rows = reader.rows("stats", *values)
-    return [_stat(row, histograms[row[0], row[1]]) for row in rows]
+    return [stat(row[0] * _HOUR_NS, row[1:], histograms[row[0], row[1]]) for row in rows]
 
 
-def _stat(row: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+def stat(start_ns: int, counts: tuple[Any, ...], histogram: list[tuple[int, int]]) -> Stat:
+    """Counts from a moment on, with the quantiles of how long it took: spans by the bucket of their duration."""
     at = (_quantile(histogram, part) for part in (0.5, 0.95, 0.99))
-    return Stat(row[0] * _HOUR_NS, *row[1:], *at)
+    return Stat(start_ns, *counts, *at)
 
 
 def _quantile(histogram: list[tuple[int, int]], part: float) -> int | None:

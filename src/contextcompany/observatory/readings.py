@@ -248,6 +248,8 @@ FACTS: Final[dict[str, tuple[str, int]]] = {
     "traceloop.entity.name": ("entity", 0),
     "langfuse.trace.name": ("trace_name", 0),
     "tcc.step.id": ("step_id", 0),
+    "tcc.step.name": ("step_name", 0),
+    "tcc.step.type": ("step_type", 0),
     "gen_ai.operation.name": ("operation", 0),
     "gen_ai.request.model": ("model_requested", 0),
     "llm.model_name": ("model_requested", 1),

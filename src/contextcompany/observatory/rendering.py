@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
-from contextcompany.observatory import dialogue, values, words
+from contextcompany.observatory import dialogue, diffs, transcript, values, words
 from contextcompany.observatory.axes import ticks
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from contextcompany.observatory.assets import Assets
+    from contextcompany.observatory.contexts import Problem
 
 __all__ = ["HEADERS", "Renderer"]
 
@@ -32,6 +35,15 @@ HEADERS: Final = {
 """Of every page. What a run says is text; should it ever become markup, nothing in it runs, loads or leads away."""
 
 
+_FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "dialogue": dialogue.dialogue,
+    "pieces": transcript.pieces,
+    "readable": transcript.readable,
+    "rows": diffs.rows,
+    "ticks": ticks,
+}
+
+
 class Renderer:
     """The templates, compiled when they are first used, and then kept."""
 
@@ -45,9 +57,12 @@ class Renderer:
             auto_reload=False,
             cache_size=-1,
         )
-        self._environment.filters.update(words.FILTERS | values.FILTERS | {"dialogue": dialogue.dialogue})
-        self._environment.filters["ticks"] = ticks
+        self._environment.filters.update(words.FILTERS | values.FILTERS | _FILTERS)
         self._environment.globals["asset"] = assets.url
+
+    def problem(self, request: Request, status: int, problem: Problem) -> Response:
+        """A page that says why there is no other."""
+        return self.page(request, "problem.html", {"status": status, "problem": problem}, status)
 
     def page(self, request: Request, template: str, context: dict[str, Any], status: int = 200) -> Response:
         """A whole page, or a fragment of one, of a template and the values it shows."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["reprice"]
 
-_SPANS_AT_ONCE: Final = 1_000
+_SPANS_AT_ONCE: Final = 500
 """Spans of one transaction, for which writes wait. A larger run has one of its own."""
 
 

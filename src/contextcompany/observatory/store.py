@@ -96,6 +96,7 @@ class Store:
         can_write: bool = True,
         reading: Reading = READING,
         read_limit_s: float | None = None,
+        is_guest: bool = False,
     ) -> Store:
         """Open a file, which is made where there is none and brought to the newest version where it is older.
 
@@ -104,6 +105,7 @@ class Store:
             can_write: Without it nothing is made or changed, and `write` raises.
             reading: How spans and logs are understood.
             read_limit_s: How long one question may take; None: as long as it takes.
+            is_guest: An Observatory may be receiving into the file. It is left time between what is deleted or changed.
 
         Raises:
             StoreError: it cannot be opened, is something else, or was made by a newer version.
@@ -113,7 +115,7 @@ class Store:
         connection = open_writer(path)
         try:
             store = cls(path, None, reading, read_limit_s)
-            store._writer = Writer(connection, reading.price)
+            store._writer = Writer(connection, reading.price, is_guest=is_guest)
         except BaseException:
             connection.close()
             raise

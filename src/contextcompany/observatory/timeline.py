@@ -11,7 +11,7 @@ from contextcompany.observatory.contexts import Bar, Histogram
 if TYPE_CHECKING:
     from contextcompany.observatory.store import Store
 
-__all__ = ["MAX_BARS", "histogram"]
+__all__ = ["MAX_BARS", "bars", "histogram", "width"]
 
 MAX_BARS: Final = 500
 
@@ -63,18 +63,33 @@ def histogram(
             last = until_ns - 1
         if last < first:
             return Histogram(_WIDTHS[0], [])
-        width = _width(last - first, bars)
-        start = first - first % width
+        width_ns = width(last - first, bars)
+        start = first - first % width_ns
         bounds = (start if since_ns is None else since_ns, last + 1)
         rows = reader.rows(
-            "histogram", start, width, *values, *bounds, where=f"{where} AND start_ns >= ? AND start_ns < ?"
+            "histogram", start, width_ns, *values, *bounds, where=f"{where} AND start_ns >= ? AND start_ns < ?"
         )
     found = {bucket: (runs, errors) for bucket, runs, errors in rows}
-    count = (last - start) // width + 1 if found else 0
-    return Histogram(width, [Bar(start + each * width, *found.get(each, (0, 0))) for each in range(count)])
+    count = (last - start) // width_ns + 1 if found else 0
+    return Histogram(width_ns, [Bar(start + each * width_ns, *found.get(each, (0, 0))) for each in range(count)])
 
 
-def _width(length_ns: int, bars: int) -> int:
+def bars(store: Store, filter_: str, since_ns: int, until_ns: int, width_ns: int) -> list[Bar]:
+    """The bars of that width from a moment on, those without runs too.
+
+    Raises:
+        FilterError: the filter is wrong.
+    """
+    parsed = filters.parse(filter_, time.time_ns())
+    where, bounds = f"{parsed.where} AND start_ns >= ? AND start_ns < ?", (since_ns, until_ns)
+    with store.read() as reader:
+        rows = reader.rows("histogram", since_ns, width_ns, *parsed.values, *bounds, where=where)
+    found = {bucket: (runs, errors) for bucket, runs, errors in rows}
+    count = -(-(until_ns - since_ns) // width_ns)
+    return [Bar(since_ns + each * width_ns, *found.get(each, (0, 0))) for each in range(count)]
+
+
+def width(length_ns: int, bars: int) -> int:
     """Such that so many bars suffice, one more where the first begins before the runs do."""
     return next(
         (each for each in _WIDTHS if length_ns // each < bars), -(-length_ns // bars // _WIDTHS[-1]) * _WIDTHS[-1]

@@ -14,6 +14,7 @@ __all__ = [
     "FILTERS",
     "NOTHING",
     "age",
+    "brief",
     "clock",
     "cost",
     "count",
@@ -149,6 +150,11 @@ def size(number: int | None) -> str:
     return f"{number} B"
 
 
+def brief(text: str | None, most: int = 200) -> str:
+    """How a text begins, for a place in a list: a sender may say anything at any length."""
+    return "" if text is None else text if len(text) <= most else f"{text[:most]}…"
+
+
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]"
 )
@@ -177,6 +183,7 @@ def segment(text: str) -> str:
 
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "age": age,
+    "brief": brief,
     "clock": clock,
     "cost": cost,
     "count": count,

@@ -54,6 +54,10 @@ _INDEX_EVERY_S: Final = 0.3
 _MAX_TRAIL_S: Final = 2.0
 """While writes wait, indexing waits too, but not longer."""
 
+_GUEST_WAITS_MS: Final = 60_000
+_MAX_PAUSE_S: Final = 0.25
+"""How long who writes beside an Observatory waits for it at most, and leaves it time after each piece of work."""
+
 _IDLE_S: Final = 0.25
 _MAX_KNOWN_BODIES: Final = 100_000
 _MAX_KNOWN_PIECES: Final = 100_000
@@ -86,6 +90,8 @@ class _Job:
         self.work = work
         self.answer: Any = None
         self.error: BaseException | None = None
+        self.held_s = 0.0
+        """How long nobody else could write."""
         self._done = threading.Event()
 
     def is_done(self, error: BaseException | None = None) -> None:
@@ -102,9 +108,12 @@ class _Job:
 class Writer:
     """Owns the connection that writes, and the thread that uses it."""
 
-    def __init__(self, connection: sqlite3.Connection, price: Pricing | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, price: Pricing | None = None, *, is_guest: bool = False) -> None:
         self.connection = connection
         self.price = price
+        self._is_guest = is_guest
+        if is_guest:
+            connection.execute(f"PRAGMA busy_timeout = {_GUEST_WAITS_MS}")
         self.bodies: OrderedDict[bytes, int] = OrderedDict()
         """Ids of bodies by digest; other threads may look whether a digest is there."""
         self._runs: OrderedDict[str, _Known] = OrderedDict()
@@ -134,12 +143,18 @@ class Writer:
 
     def do(self, work: Callable[[], _T]) -> _T:
         """Have something done in a transaction, on the thread that writes, between two groups of batches."""
-        answer: _T = self._put(_Job(work), 0).wait()
+        answer: _T = self._done(_Job(work))
         return answer
 
     def do_outside(self, work: Callable[[], _T]) -> _T:
         """Have something done on the thread that writes, outside of a transaction."""
-        answer: _T = self._put(_Job(_Outside(work)), 0).wait()
+        answer: _T = self._done(_Job(_Outside(work)))
+        return answer
+
+    def _done(self, job: _Job) -> Any:
+        answer = self._put(job, 0).wait()
+        if self._is_guest:  # SQLite knows no queue: who waits for a lock looks again and again whether it is free
+            time.sleep(min(job.held_s, _MAX_PAUSE_S))
         return answer
 
     def close(self) -> None:
@@ -206,13 +221,17 @@ class Writer:
     def _run(self, jobs: list[_Job]) -> None:
         work = jobs[0].work
         if isinstance(work, _Outside):
+            began = time.monotonic()
             jobs[0].answer = work.work()
+            jobs[0].held_s = time.monotonic() - began
             return
         with self._transaction():
+            began = time.monotonic()
             if isinstance(work, Prepared):
                 self._write([job.work for job in jobs if isinstance(job.work, Prepared)])
             else:
                 jobs[0].answer = work()
+        jobs[0].held_s = time.monotonic() - began
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -81,13 +81,17 @@ document.addEventListener("pointerover", (event) => {
   else if (told?.title) told.title = local(told.title);
 });
 
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = document.querySelector(".menu[open]");
-  if (!menu) return;
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
+addEventListener(
+  "keydown",
+  (event) => {
+    const menu = event.key === "Escape" && document.querySelector(".menu[open]");
+    if (!menu) return;
+    event.preventDefault(); // it closes no more than this
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  },
+  { capture: true },
+);
 
 onKey("/", () => document.getElementById("filter").select());
 onKey("?", () => document.getElementById("help").showModal());

@@ -46,6 +46,7 @@ export class List {
     this.#kept.clear();
     this.#put(part);
     this.#focus(place);
+    this.#news();
     return [...part.rows].filter((row) => !before.has(row.dataset.run));
   }
 
@@ -63,6 +64,7 @@ export class List {
       }
     }
     this.#changed();
+    this.#news();
   }
 
   async #load() {
@@ -141,6 +143,10 @@ export class List {
   #focus(place) {
     const row = place && this.rows().get(place.run);
     row?.cells[place.cell]?.querySelector("a, input")?.focus({ preventScroll: true });
+  }
+
+  #news() {
+    this.#table.dispatchEvent(new Event("news"));
   }
 
   #changed() {

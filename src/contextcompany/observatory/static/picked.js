@@ -71,7 +71,7 @@ export class Picked {
 
   async #submit(event) {
     const does = event.submitter?.value;
-    if (does === "compare" || does === "export") return this.#addHidden();
+    if (does !== "delete") return this.#addHidden();
     event.preventDefault();
     if (await this.#isSure()) await this.#delete();
   }

@@ -19,12 +19,16 @@ function go(step) {
   const rows = [...table.querySelectorAll("tr[data-run]")];
   const at = rows.indexOf(current());
   const row = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step))];
-  row?.querySelector("a").focus();
+  row?.querySelector(".c-name a").focus();
   row?.scrollIntoView({ block: "nearest" });
 }
 
-const figure = document.getElementById("timeline");
-if (figure) {
+const REDRAW_MS = 2000;
+let redrawn = 0;
+
+function drawn() {
+  const figure = document.getElementById("timeline");
+  if (!figure) return;
   brush(figure, (since, until) => {
     const url = new URL(location.href);
     url.searchParams.set("filter", `${figure.dataset.filter} since:${since} until:${until}`.trim());
@@ -32,6 +36,22 @@ if (figure) {
     location.assign(url);
   });
 }
+
+/** The chart anew, after rows have come or gone; not all the time. */
+function redraw() {
+  clearTimeout(redrawn);
+  redrawn = setTimeout(async () => {
+    const answer = await fetch(`/runs/timeline${location.search}`);
+    const figure = document.getElementById("timeline");
+    if (!answer.ok || !figure || figure.matches(":focus-within, :active")) return;
+    const made = document.createElement("template");
+    made.innerHTML = await answer.text();
+    figure.replaceWith(made.content);
+    drawn();
+  }, REDRAW_MS);
+}
+
+drawn();
 
 if (!table) {
   // Nothing is listed: when something comes that should be, so it is.
@@ -44,13 +64,14 @@ if (!table) {
 } else {
   const list = new List(table, document.getElementById("more"));
   const picked = new Picked(table, document.getElementById("picked"));
-  const isFirst = table.dataset.first === location.pathname + location.search || !new URLSearchParams(location.search).has("after");
+  const isFirst = !new URLSearchParams(location.search).has("after");
   const live = new Live(list, { pause, news, isFirst, first: table.dataset.first }, news.dataset.change);
 
   addEventListener("pagehide", () => remember([...list.rows().keys()]));
   table.addEventListener("deleted", (event) => list.replace(event.detail, new Map()));
+  table.addEventListener("news", redraw);
   table.addEventListener("click", (event) => {
-    const link = event.target.closest("tr[data-run]")?.querySelector("a");
+    const link = event.target.closest("tr[data-run]")?.querySelector(".c-name a");
     if (!link || event.target.closest("a, input, button, label") || String(getSelection())) return;
     if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
     else location.assign(link.href);

@@ -1,1 +1,2 @@
-run.id IN (SELECT run FROM run_name WHERE kind = ? AND name GLOB ?)
+-- The plus is that of name.sql.
++run.id IN (SELECT run FROM run_name WHERE kind = ? AND name GLOB ?)

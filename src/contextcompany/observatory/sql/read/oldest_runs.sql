@@ -1,2 +1,2 @@
 -- The runs that go first when there is no room.
-SELECT id, trace_id, start_ns, size FROM run ORDER BY start_ns, id LIMIT ?
+SELECT id, start_ns, spans, size FROM run ORDER BY start_ns, id LIMIT ?

@@ -1,1 +1,1 @@
-SELECT id, trace_id, start_ns FROM run WHERE trace_id IN (SELECT value FROM json_each(?))
+SELECT id, start_ns, spans, size FROM run WHERE trace_id IN (SELECT value FROM json_each(?))

@@ -1,0 +1,366 @@
+"""Agents: steps in the order in which they are written, a client to ask, and a context that the steps share."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
+
+from contextcompany import _decorators
+from contextcompany._run import Run, current_run
+from contextcompany.workflow import decorators, flow
+from contextcompany.workflow.asking import client_of
+from contextcompany.workflow.config import ModelConfig, StepType, ToolSelectionConfig
+from contextcompany.workflow.decorators import StepMethod
+from contextcompany.workflow.errors import StepError
+from contextcompany.workflow.execution import execute
+from contextcompany.workflow.tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from contextcompany.workflow.step import Step
+
+__all__ = ["Agent", "AgentContext", "create_agent"]
+
+
+@dataclass
+class AgentContext:
+    """What the steps of a run share. A run begins with a new input and no results; the state stays."""
+
+    state: dict[str, Any] = field(default_factory=dict)
+    """Anything; the model that chooses tools is shown it."""
+    last_results: dict[str, Any] = field(default_factory=dict)
+    """Results by the name of their step."""
+    current_input: Any = None
+    """What the next step gets."""
+    original_input: Any = None
+    """What the run was given."""
+
+    @property
+    def last_output(self) -> Any:
+        """The newest result; None before there is one."""
+        return next(reversed(self.last_results.values()), None)
+
+    def set_input(self, input_data: Any) -> None:
+        """Begin anew with an input."""
+        self.current_input = self.original_input = input_data
+        self.last_results.clear()
+
+    def get_step_result(self, step_name: str) -> Any:
+        """The result of a step of this run; None when there is none."""
+        return self.last_results.get(step_name)
+
+    def set_step_result(self, step_name: str, result: Any) -> None:
+        """Keep a result, as the newest."""
+        self.last_results.pop(step_name, None)
+        self.last_results[step_name] = result
+
+    def clear(self) -> None:
+        """Forget all, the state included."""
+        self.state.clear()
+        self.set_input(None)
+
+
+class Agent:
+    """Methods that `@think`, `@act`, `@observe` and `@synthesize` decorate are its steps.
+
+    `run` executes them in the order in which they are written, each with the result of the one before, and is recorded
+    as a run; a subclass that defines a `run` of its own decides itself, and calls its steps as methods. One run at a
+    time: the context is the agent's.
+
+    Args:
+        client: Asks models: an OpenAI-compatible client, LiteLLM's `completion`, or a callable that takes `model`,
+            `messages` and parameters and gives text or a chat completion. Asynchronous ones are for `arun`.
+        default_model: The model of steps that name none: a name, a dictionary or a `ModelConfig`.
+        tools: Functions or tools that the model may choose, besides the methods that `@tool` decorates.
+        tool_selection_config: How tools are chosen, in steps that do not say it.
+        tool_confidence: Its `confidence_threshold`, for short.
+        tool_model: The model that chooses tools; by default `default_model`.
+        max_tools_per_step: The `max_tools_per_step` of `tool_selection_config`, for short.
+        name: What it is recorded as; by default the name of its class.
+        **default_model_kwargs: Parameters for every request; those of a step's own model win.
+
+    Raises:
+        TypeError: the client, a model or a tool is of no kind that is taken.
+        ValueError: options exclude each other, or a value is out of range.
+    """
+
+    _own_run: ClassVar[Callable[..., Any] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "run" in cls.__dict__:
+            cls._own_run = cls.__dict__["run"]
+            del cls.run  # so that whoever calls `run` has it recorded
+
+    def __init__(
+        self,
+        client: Any,
+        default_model: str | dict[str, Any] | ModelConfig,
+        tools: Iterable[Callable[..., Any] | Tool] | None = None,
+        tool_selection_config: ToolSelectionConfig | None = None,
+        tool_confidence: float | None = None,
+        tool_model: str | dict[str, Any] | ModelConfig | None = None,
+        max_tools_per_step: int | None = None,
+        *,
+        name: str | None = None,
+        **default_model_kwargs: Any,
+    ) -> None:
+        self.client = client_of(client)
+        self.name = name or type(self).__name__
+        self.default_model = ModelConfig.of(default_model)
+        self.default_parameters = default_model_kwargs
+        chosen = decorators.selection(tool_selection_config, tool_confidence, max_tools_per_step, tool_model)
+        self.tool_selection_config = chosen or ToolSelectionConfig()
+        self.tool_model = self.default_model if tool_model is None else ModelConfig.of(tool_model)
+        self.context = AgentContext()
+        self._steps = {method.step.name: method.step for method in _methods(type(self), StepMethod)}
+        own = [getattr(self, key) for key in _keys(type(self), Tool)]
+        self._tools = {each.name: each for each in map(Tool.create, [*own, *(tools or ())])}
+        self._decided: dict[str, Step] = {}
+        self._runs: WeakSet[Run] = WeakSet()
+
+    def run(self, input_data: Any, *, stream: bool | None = None) -> Any:
+        """Run the steps, and record it.
+
+        Args:
+            input_data: What the first step gets.
+            stream: Whether to give the last step's answer in pieces; None: as that step says.
+
+        Returns:
+            The last step's result; or an iterator of text, and the run ends when that has been read.
+
+        Raises:
+            StepError: a step failed, as `StepTimeoutError` or `StepValidationError` say. What a client raises goes on.
+            TypeError: the client is asynchronous; that needs `arun`.
+        """
+        if self.client.is_async and self._own_run is None:
+            raise TypeError("The client of this agent is asynchronous: use `await agent.arun(…)`.")
+        return self._recorded(lambda: self._work(input_data, flow.stream, flow.drive, stream=stream), input_data)
+
+    async def arun(self, input_data: Any, *, stream: bool | None = None) -> Any:
+        """As `run`, with what is asynchronous awaited, and what is not asked beside the event loop.
+
+        Returns:
+            The last step's result, or an asynchronous iterator of text.
+        """
+
+        def work() -> Any:
+            return self._work(input_data, flow.stream_async, flow.drive_async, stream=stream)
+
+        result = self._recorded(work, input_data)
+        return await result if inspect.isawaitable(result) else result
+
+    def execute(self, step: Step, *arguments: Any) -> Any:
+        """Execute one step with these arguments, which is what calling it as a method does.
+
+        Outside of a run it is a run by itself. With an asynchronous client the result is to be awaited; that of a step
+        that streams is an iterator of text, or an asynchronous one.
+        """
+
+        def work() -> Any:
+            steps = execute(self, step, arguments, streams=step.stream)
+            if self.client.is_async:
+                return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
+            return flow.stream(steps) if step.stream else flow.drive(steps)
+
+        return work() if current_run() is not None else self._recorded(work, arguments[0] if arguments else "")
+
+    def get_step(self, name: str) -> Step | None:
+        """A step by its name, with what was decided about tools when it was last executed; None when there is none."""
+        return self._decided.get(name) or self._steps.get(name)
+
+    def get_steps(self) -> dict[str, Step]:
+        """The steps by name, in the order in which they are executed."""
+        return {name: self._decided.get(name, step) for name, step in self._steps.items()}
+
+    def decided(self, step: Step) -> None:
+        """Keep a step with what was decided about tools, for `get_step`."""
+        self._decided[step.name] = step
+
+    def get_tools(self, scope: str | StepType | None = None) -> list[Tool]:
+        """The tools that steps of a type are offered; without one, all.
+
+        Raises:
+            ValueError: there is no such type.
+        """
+        of = StepType.named(scope) if isinstance(scope, str) else scope
+        return [each for each in self._tools.values() if of is None or of in each.scopes]
+
+    def use_tool(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a tool by its name, recorded.
+
+        Raises:
+            ValueError: there is none of that name.
+        """
+        if name not in self._tools:
+            raise ValueError(f"There is no tool {name!r}; there are {', '.join(self._tools) or 'none'}.")
+        return self._tools[name](*args, **kwargs)
+
+    def register_tool(
+        self,
+        tool: Callable[..., Any] | Tool,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] = "all",
+    ) -> Tool:
+        """Offer one more tool. See `tool` for the arguments."""
+        made = Tool.create(tool, name, description, scopes)
+        self._tools[made.name] = made
+        return made
+
+    def reset_context(self) -> None:
+        """Forget results and state."""
+        self.context.clear()
+
+    # --- runs ------------------------------------------------------------------------------------------------------
+
+    def _recorded(self, work: Callable[[], Any], prompt: Any) -> Any:
+        """Have work done in a run of its own, which lasts until what it gives has been awaited or read."""
+        if current_run() in self._runs:  # a `run` of one's own that calls the inherited one
+            return work()
+
+        def run(prompt: Any) -> Any:  # noqa: ARG001 - recorded by its name
+            run = current_run()
+            if run is not None:
+                self._runs.add(run)
+            return work()
+
+        return _decorators.agent(name=self.name)(run)(prompt)
+
+    def _work(
+        self,
+        input_data: Any,
+        streamed: Callable[[flow.Flow], Iterator[str] | AsyncIterator[str]],
+        driven: Callable[[flow.Flow], Any],
+        *,
+        stream: bool | None,
+    ) -> Any:
+        own = self._own_run
+        if own is not None and self.context.original_input is not input_data:
+            self.context.set_input(input_data)
+            return own(input_data)
+        self.context.set_input(input_data)
+        streams = [*self._steps.values()][-1].stream if stream is None and self._steps else bool(stream)
+        steps = self._in_order(input_data, streams=streams)
+        return streamed(steps) if streams else driven(steps)
+
+    def _in_order(self, input_data: Any, *, streams: bool) -> flow.Flow:
+        if not self._steps:
+            raise StepError(
+                f"{self.name} has no steps: decorate its methods with @think, @act, @observe or @synthesize."
+            )
+        passed, result = [input_data], None
+        *_, last = self._steps
+        for step in self._steps.values():
+            try:
+                result = yield from execute(self, step, _arguments(step, passed), streams=streams and step.name == last)
+            except Exception as error:
+                if step.config.required:
+                    raise
+                self._passed_over(step, error)
+                continue
+            if result is not None and step.config.pass_result:
+                passed.append(result)
+                self.context.current_input = result
+        return result
+
+    def _passed_over(self, step: Step, error: Exception) -> None:
+        run = current_run()
+        if run is not None:
+            run.status(1, f"Step '{step.name}' failed, which is not required: {error}")
+
+
+def _arguments(step: Step, passed: list[Any]) -> tuple[Any, ...]:
+    """The newest results that were passed on, the input last, as many as the function takes."""
+    _, *parameters = inspect.signature(step.func).parameters.values()
+    wanted = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    needed = [each for each in wanted if each.default is each.empty]
+    if len(needed) > len(passed):
+        raise StepError(
+            f"Step '{step.name}' takes {len(needed)} values, and there are {len(passed)}: the input, and what the "
+            "steps before it passed on."
+        )
+    return tuple(reversed(passed[-len(wanted) :])) if wanted else ()
+
+
+def _keys(kind: type, of: type) -> list[str]:
+    """Names of the attributes of a class that are of a kind: those of its bases first, each in order of definition."""
+    known = {key: value for each in reversed(kind.__mro__) for key, value in vars(each).items()}
+    return [key for key, value in known.items() if isinstance(value, of)]
+
+
+def _methods(kind: type, of: type) -> list[Any]:
+    return [getattr(kind, key) for key in _keys(kind, of)]
+
+
+def create_agent(
+    client: Any,
+    role: str,
+    system_prompt: str,
+    model: str,
+    step: str = "act",
+    temperature: float | None = None,
+    top_p: float | None = None,
+    stream: bool = False,
+    json_output: bool = False,
+    return_type: type[Any] | None = None,
+    return_full_response: bool = False,
+    tools: Iterable[Callable[..., Any] | Tool] | None = None,
+    tool_selection_config: ToolSelectionConfig | None = None,
+    tool_confidence: float | None = None,
+    tool_model: str | None = None,
+    max_tools_per_step: int | None = None,
+    **model_kwargs: Any,
+) -> Agent:
+    """An agent of one step, which sends its input to the model.
+
+    Args:
+        client: As `Agent` takes it.
+        role: The agent's name.
+        system_prompt: What the model is told first.
+        model: The model's name.
+        step: The step's type: think, act, observe or synthesize; another identifier is of type act.
+        temperature: From 0 to 2; by default that of the type.
+        top_p: From 0 to 1; by default that of the type.
+        stream: As in `Step`.
+        json_output: As in `Step`.
+        return_type: As in `Step`.
+        return_full_response: As in `Step`.
+        tools: As `Agent` takes them.
+        tool_selection_config: As `Agent` takes it.
+        tool_confidence: As `Agent` takes it.
+        tool_model: As `Agent` takes it.
+        max_tools_per_step: As `Agent` takes it.
+        **model_kwargs: Further parameters for the model.
+
+    Raises:
+        ValueError: the role or the prompt is empty, options exclude each other, or a value is out of range.
+    """
+    for what, value in (("role", role), ("system_prompt", system_prompt), ("model", model)):
+        if not value:
+            raise ValueError(f"`{what}` must be text that is not empty, got {value!r}.")
+    known = step.lower() in (each.name.lower() for each in StepType)
+    if not known and not step.isidentifier():
+        raise ValueError(f"`step` must be a step type or an identifier, got {step!r}.")
+    step_type = StepType.named(step) if known else StepType.ACT
+    said = {"temperature": temperature, "top_p": top_p, "system_prompt": system_prompt, **model_kwargs}
+    declared = decorators.step_decorator(step_type)(
+        f"{re.sub(r'^(?=[0-9])|[^0-9A-Za-z_]', '_', role)}_step",
+        model={"name": model, **{key: value for key, value in said.items() if value is not None}},
+        description=f"Executes the role of {role}.",
+        stream=stream,
+        json_output=json_output,
+        return_type=return_type,
+        return_full_response=return_full_response,
+    )
+
+    def process(self: Agent, input_data: Any) -> str:  # noqa: ARG001 - a method
+        return str(input_data)
+
+    made: type[Agent] = type("SingleStepAgent", (Agent,), {"process": declared(process)})
+    return made(client, model, tools, tool_selection_config, tool_confidence, tool_model, max_tools_per_step, name=role)
