@@ -109,6 +109,8 @@ class _Watched(NamedTuple):
     recording: weakref.ref[_Open]
     route: _Route
     due: float
+    is_shown: bool
+    """Whether it was sent as what it is so far."""
 
 
 class _Route(NamedTuple):
@@ -437,7 +439,13 @@ class Delivery:
         """How things are that were opened since the last time, and those that have been open for long."""
         now = time.monotonic()
         until = now + _SNAPSHOTS_S
-        due = [(span_id, each.recording, True) for span_id, each in self._watched.items() if each.due <= now]
+        accepting = {route.fingerprint for route in self._routes.values() if route.sender.status.accepts_snapshots}
+        due = [
+            (span_id, each.recording, True)
+            for span_id, each in self._watched.items()
+            # Until the first answer nobody knows that they are taken, and a run opens before it.
+            if each.due <= now or (each.route.fingerprint in accepting and not each.is_shown)
+        ]
         opened = [(span_id, recording, False) for span_id, recording in self._opened.items()]
         for span_id, recording, whole in (*opened, *due):
             if time.monotonic() > until:
@@ -459,10 +467,11 @@ class Delivery:
             return
         route = self._route(snapshot.destination or self.default)
         entry = _entry(snapshot.if_died, "traces", route)
+        is_shown = route.sender.status.accepts_snapshots
         if entry is not None:
             batch.snapshots.append(entry)
-            self._watched[span_id] = _Watched(reference, route, time.monotonic() + _SNAPSHOT_EVERY_S)
-        if route.sender.status.accepts_snapshots:
+            self._watched[span_id] = _Watched(reference, route, time.monotonic() + _SNAPSHOT_EVERY_S, is_shown)
+        if is_shown:
             so_far = _entry(snapshot.so_far(), "traces", route)
             if so_far is not None:
                 route.shelf.show(span_id, so_far)

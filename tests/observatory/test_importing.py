@@ -53,6 +53,7 @@ FILES = {
     "lines": b"".join(as_json(ExportTraceServiceRequest, traces(each)) + b"\n" for each in some_spans(3)),
     "lines without an end": b"\n".join(as_json(ExportTraceServiceRequest, traces(each)) for each in some_spans(3)),
     "a list": b"[" + AS_JSON + b"]",
+    "a document with an item a line": b'{"resourceSpans": [\n' + AS_JSON[AS_JSON.index(b"[") + 1 : -2] + b"\n]}",
 }
 
 

@@ -215,6 +215,9 @@ def nested(depth):
         ({"attributes": [{"key": "a", "value": {"bytesValue": "*"}}]}, "`bytesValue` is '*', not bytes in base64"),
         ({"attributes": [{"key": "a", "value": {"doubleValue": "many"}}]}, "`doubleValue` is 'many', not a number"),
         ({"attributes": [{"key": "a", "value": nested(48)}]}, "it is nested too deeply"),
+        ({"protobuf": 3}, "`protobuf` is 3, not bytes in base64"),
+        ({"protobuf": "/w=="}, "it cannot be read as protobuf"),
+        ({"protobuf": ""}, "its trace id is missing"),
     ],
 )
 def test_a_span_in_json_that_is_not_valid_says_which_field(fields, reason):
@@ -227,6 +230,16 @@ def test_a_span_in_json_that_is_not_valid_says_which_field(fields, reason):
     assert [span.name for span in batch.spans] == ["good"]
     assert len(batch.refused) == 1
     assert reason in batch.refused[0]
+
+
+def test_a_span_in_json_may_have_its_bytes_beside_it():
+    """As an export writes them where JSON cannot say all of it: they are what was received."""
+    raw = some_span().SerializeToString() + b"\xda\x0c\x05hello"  # field 203
+    written = otlp_json.written(SpanMessage, raw)
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [written]}]}]}).encode()
+
+    assert written.keys() == {"traceId", "spanId", "name", "startTimeUnixNano", "endTimeUnixNano", "protobuf"}
+    assert [span.raw for span in decode("traces", body, JSON).spans] == [raw]
 
 
 def test_what_is_nested_as_deeply_as_may_be_is_protobuf_that_can_be_read():

@@ -5,6 +5,7 @@ import time
 import pytest
 from spans import FOREIGN, START, batch, feedback, log, messages, run, step, tool_call, trace_id
 
+import contextcompany as tcc
 from contextcompany.observatory import queries
 from contextcompany.observatory.filters import FilterError
 
@@ -209,3 +210,27 @@ def test_search_says_that_it_trails(store):
     assert page.runs == []
     assert page.search.trailing > 0
     assert len(queries.runs(store).runs) == 1
+
+
+def test_a_run_that_waits_for_a_person_is_not_lost(store, served):
+    """It said so when it was suspended. When it goes on it does not wait any more."""
+    tcc.configure(url=served.url)
+    run = tcc.run(agent="refunds").prompt("Money back")
+    run.step(model="gpt-4o").prompt("Money back").response("May I?").end()
+    token = run.suspend()
+    assert tcc.flush(5)[1:] == (0, 0, {})
+    later_ns = time.time_ns() + 10**6 * 10**9
+    (waiting,) = queries.runs(store, "status:running", now_ns=later_ns).runs
+
+    assert queries.lost(store, now_ns=later_ns) == []
+    assert (waiting.state, waiting.waiting_ns is None) == ("running", False)
+
+    resumed = tcc.resume(token)
+    resumed.step(model="gpt-4o").prompt("Yes").response("Done.").end()
+    assert tcc.flush(5)[1:] == (0, 0, {})
+    (lost,) = queries.lost(store, now_ns=later_ns)
+    assert (lost.state, lost.waiting_ns) == ("lost", None)
+    resumed.response("Done.").end()
+    assert tcc.flush(5)[1:] == (0, 0, {})
+    (ended,) = queries.runs(store).runs
+    assert (ended.state, ended.waiting_ns) == ("ok", None)

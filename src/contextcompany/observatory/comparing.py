@@ -197,10 +197,9 @@ def _blocks(
 
 
 def _pair(before: _Place | None, after: _Place | None) -> Pair:
-    there = after or before
-    assert there is not None  # noqa: S101 - of two that belong together, one is there
+    line = next(each.line for each in (after, before) if each)
     made = _changes(before, after) if before and after else _whole(before, after)
-    return Pair(there.line.kind, there.line.name, before and before.line, after and after.line, [*made])
+    return Pair(line.kind, line.name, before and before.line, after and after.line, [*made])
 
 
 def _whole(before: _Place | None, after: _Place | None) -> Iterator[Change]:

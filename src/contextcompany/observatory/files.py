@@ -121,19 +121,19 @@ def _some(stream: Any, size: int) -> bytes:
 
 
 def _is_lines(text: bytes) -> bool:
-    """Whether each line is JSON by itself. One that is broken does not make the others a document."""
-    lines = [line for line in text.split(b"\n") if line.strip()]
-    if len(lines) < 2:
-        return True  # the only one, or the beginning of a long one
-    return lines[0].strip() != b"[" and any(map(_is_object, lines[:100]))
+    """Whether each line is JSON by itself: some may be broken, and of a document, laid out in any way, most are not."""
+    lines = [line for line in text.split(b"\n", _MAX_LOOKED_AT) if line.strip()][:_MAX_LOOKED_AT]
+    return len(lines) < 2 or 2 * sum(map(_is_value, lines)) >= len(lines)  # one may be the beginning of a long one
 
 
-def _is_object(line: bytes) -> bool:
+_MAX_LOOKED_AT: Final = 100
+
+
+def _is_value(line: bytes) -> bool:
     try:
-        found = orjson.loads(line)
+        return isinstance(orjson.loads(line), (dict, list))
     except orjson.JSONDecodeError:
         return False
-    return isinstance(found, dict) and bool(found)
 
 
 def _lines(file: io.BufferedReader) -> Iterator[tuple[str, bytes]]:

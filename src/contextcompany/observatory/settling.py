@@ -83,7 +83,8 @@ def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
         tables.add(found.version)
         return ledger.Price(found.total, CALCULATED)
 
-    totals = ledger.count([(row.span_id, row.parent_id, fact_of(row)) for row in rows], priced)
+    entries = [Entry(row.span_id, row.parent_id, fact_of(row), row.start_ns, row.end_ns) for row in rows]
+    totals = ledger.count(entries, priced)
     made = []
     for row in rows:
         own = totals.own[row.span_id]
