@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from markupsafe import Markup
 
-from contextcompany._version import __version__
 from contextcompany.observatory import exchanges, queries
 from contextcompany.observatory.assets import Assets
 from contextcompany.observatory.rendering import Renderer
@@ -68,7 +67,6 @@ def html(store: Store, trace_ids: Iterable[str]) -> Iterator[bytes]:
         "style": Markup(style),  # noqa: S704 - ours
         "script": Markup(script),  # noqa: S704 - ours
         "policy": _policy(style, script),
-        "version": __version__,
         "now_ns": time.time_ns(),
     }
     waiting, size = [], 0
