@@ -3,6 +3,7 @@
 Tests that run for minutes or hours run only when asked for: `pytest -m soak`.
 """
 
+import gc
 import itertools
 import os
 import random
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if soaking:
         config.hook.pytest_deselected(items=soaking)
         items[:] = [item for item in items if item not in soaking]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported until now stays: garbage collection, which many tests ask for, need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

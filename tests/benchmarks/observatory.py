@@ -1,200 +1,215 @@
-"""Measures the Observatory's store: `python tests/benchmarks/observatory.py MEASURE`.
+"""Measures the Observatory as a process that people start: `python tests/benchmarks/observatory.py MEASURE`.
 
-ingest   spans/s (25 per trace, 4 KB each) that are decoded, written, durable and queryable by list, filter and id,
-         while the list is queried all the time; and how long search trails
-prune    how long a write waits while a file of --runs runs loses half of them, to the Observatory or another process
-reprice  the same while all their costs are calculated anew by another process
-history  the file of a 200-step agent that repeats its history, against its unique text
-large    queries on many runs, which are made first where --file does not exist: this takes a while
+start    time from the start of the process until it answers, and its memory then
+ingest   spans/s (25 per trace, 4 KB each) that it takes over HTTP, from a process that sends as fast as it gets answers
+         or at --rate, while this one asks it for lists, by filters and for runs all the time; what was answered is
+         durable, and the clock stops when the last of it is in the list, found by a filter and whole by its id
+large    answers on many runs, which are made first where --file does not exist: this takes a while
+extra    packages and megabytes that `contextcompany[observatory]` adds to `contextcompany`, in environments made for it
 
-Every figure comes from this one process on this machine; the requests are made before the clock starts.
+Every figure comes from one run on this machine; requests are made before the clock starts. `store.py` measures the
+store without the process around it.
 """
 
 import argparse
-import itertools
+import http.client
 import json
 import os
-import random
-import resource
-import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "observatory"), str(HERE.parent.parent / "src")]
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "observatory"), str(ROOT / "src")]
 
-from spans import START, batch, messages, run, span, step, tool_call  # noqa: E402
+from sender import CALLS  # noqa: E402 - needs the path above, as do those below
+from spans import START  # noqa: E402
+from store import fill  # noqa: E402
+from traces import Text  # noqa: E402
 
-from contextcompany.observatory import queries  # noqa: E402 - needs the path above
-from contextcompany.observatory.otlp import PROTOBUF, decode  # noqa: E402
-from contextcompany.observatory.store import Retention, Store  # noqa: E402
-
-MODELS = ("gpt-4o", "gpt-4o-mini", "claude-sonnet-4", "gemini-2.5-pro")
-TOOLS = ("search", "fetch", "calculator", "sql", "email")
-AGENTS = ("support", "research", "billing")
-HOUR_NS = 3600 * 10**9
+SPANS = 2 * CALLS + 1
+"""Of a trace."""
 
 
-class Text:
-    """Text like people's: few words are frequent, many are rare."""
+class Server:
+    """`contextcompany observatory` as a process of its own, on a file."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)
-        letters = "eeeeaaaiiooutttnnnsssrrrhhlldcumfpgwybvkxjqz"
-        count = 20_000
-        self._words = ["".join(self._random.choices(letters, k=self._random.randint(2, 10))) for _ in range(count)]
-        weights = [*itertools.accumulate(1 / (rank + 1) for rank in range(count))]
-        self._whole = " ".join(self._random.choices(self._words, cum_weights=weights, k=2_000_000))
+    def __init__(self, path: Path) -> None:
+        command = [sys.executable, "-m", "contextcompany", "observatory", "--port", "0", "--db", str(path), "--json"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        began = time.perf_counter()
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        lines = ""
+        while not lines.endswith("}\n"):
+            lines += self.process.stdout.readline()
+        self.url: str = json.loads(lines)["url"]
+        self._connections = threading.local()
+        self.get("/healthz")
+        self.ready_s = time.perf_counter() - began
 
-    def make(self, size: int) -> str:
-        """From anywhere in a text of 10 MB, so that hardly two are alike and making them takes no time."""
-        at = self._random.randrange(len(self._whole) - size)
-        return self._whole[at : at + size]
+    def get(self, path: str, **parameters: Any) -> Any:
+        """The JSON that it answers with, over a connection that each thread keeps."""
+        if not hasattr(self._connections, "one"):
+            self._connections.one = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=60)
+        self._connections.one.request("GET", f"{path}?{urlencode(parameters)}" if parameters else path)
+        response = self._connections.one.getresponse()
+        body = response.read()
+        assert response.status == 200, (path, parameters, body[:500])
+        return json.loads(body)
+
+    def memory_mb(self, what: str = "VmRSS") -> float:
+        """Resident now, or at most until now (`VmHWM`)."""
+        told = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(told.partition(f"{what}:")[2].split()[0]) / 1024
+
+    def cpu_s(self) -> float:
+        """Of all its threads until now."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self) -> None:
+        """End it, and wait until its file is closed."""
+        self.process.terminate()
+        self.process.communicate()
 
 
-def request(spans: list) -> bytes:
-    """An OTLP request with these spans."""
-    scope = b"".join(field(2, each.raw) for each in spans)
-    return field(1, field(2, scope))
+@contextmanager
+def served(path: Path | None = None) -> Iterator[Server]:
+    """A server on that file, or on a new one."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(path or Path(folder) / "o.db")
+        try:
+            yield server
+        finally:
+            server.close()
 
 
-def field(number: int, content: bytes) -> bytes:
-    size, head = len(content), bytearray([number << 3 | 2])
-    while size > 127:
-        head.append(size & 127 | 128)
-        size >>= 7
-    return bytes([*head, size]) + content
-
-
-def trace(number: int, text: Text, *, size: int, calls: int, start: float, has_cost: bool = True) -> list:
-    """A run with steps and tool calls; spans have about `size` bytes."""
-    pick = random.Random(number)
-    half = max(16, (size - 350) // 2)
-    said = {
-        "gen_ai__input__messages": messages(text.make(half)),
-        "gen_ai__output__messages": messages(text.make(half), role="assistant"),
+def start(_: argparse.Namespace) -> dict:
+    times, sizes = [], []
+    for _ in range(5):
+        with served() as server:
+            times.append(server.ready_s)
+            sizes.append(server.memory_mb())
+    return {
+        "ready, median s": round(statistics.median(times), 2),
+        "ready, worst s": round(max(times), 2),
+        "resident at start, MB": round(max(sizes)),
     }
-    more = {"start": start, "end": start + pick.expovariate(0.2), "agent": pick.choice(AGENTS)}
-    failed = (2, "timeout") if number % 50 == 0 else (1, "")
-    spans = [run(number, status=failed, gen_ai__conversation__id=f"session-{number // 4}", **said, **more)]
-    for call in range(calls):
-        at = start + call
-        asked = {
-            "gen_ai__input__messages": messages(text.make(half)),
-            "gen_ai__output__messages": messages(text.make(half), role="assistant"),
-            "gen_ai__usage__input_tokens": pick.randrange(3000),
-            "gen_ai__usage__output_tokens": pick.randrange(500),
-        }
-        if has_cost:
-            asked["tcc__cost__total"] = pick.random() / 50
-        ended = at + pick.expovariate(1)
-        spans.append(step(number, 2 + 2 * call, model=pick.choice(MODELS), start=at, end=ended, **asked))
-        done = {
-            "gen_ai__tool__call__arguments": json.dumps({"query": text.make(half)}),
-            "gen_ai__tool__call__result": text.make(half),
-        }
-        tool = pick.choice(TOOLS) if number % 997 else "rare"
-        spans.append(tool_call(number, 3 + 2 * call, 2 + 2 * call, tool=tool, start=at, end=ended, **done))
-    return spans
-
-
-def resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def ingest(arguments: argparse.Namespace) -> dict:
-    text = Text(1)
-    bodies = [
-        request(trace(number, text, size=4000, calls=12, start=number, has_cost=not arguments.unpriced))
-        for number in range(1, arguments.traces + 1)
-    ]
-    spans = 25 * len(bodies)
-    sent = sum(map(len, bodies))
-    before = resident_mb()
-    waiting, lock = iter(bodies), threading.Lock()
-    asked, peak, trails = [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "o.db"
+        with served(path) as server:
+            figures, sent = loaded(server, arguments)
+        figures["file / bytes sent"] = round(path.stat().st_size / sent, 2)
+    return figures
+
+
+def loaded(server: Server, arguments: argparse.Namespace) -> tuple[dict, int]:
+    """What one run under load says, and the bytes that were sent."""
+    words = [HERE / "sender.py", server.url, arguments.traces, arguments.senders, arguments.rate / SPANS]
+    command = [sys.executable, *map(str, words)]
+    sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert sender.stdout.readline() == "ready\n"
+    before, cpu = server.memory_mb(), server.cpu_s()
+    asked: dict[str, list[float]] = {"list": [], "filter": [], "run": []}
+    trails: list[float] = []
     is_done = threading.Event()
-    sys.setswitchinterval(arguments.switch_interval)
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "o.db") as store:
-
-        def send() -> None:
-            while True:
-                with lock:
-                    body = next(waiting, None)
-                if body is None:
-                    return
-                store.write(decode("traces", body, PROTOBUF))
-
-        def ask() -> None:
-            while not is_done.wait(0.1):
-                for filter_ in ("", "model:gpt-4o status:ok"):
-                    began = time.perf_counter()
-                    queries.runs(store, filter_)
-                    asked.append(time.perf_counter() - began)
-                trails.append(queries.trailing(store).trailing_s)
-                peak.append(resident_mb())
-
-        asking = threading.Thread(target=ask)
-        asking.start()
-        sending = [threading.Thread(target=send) for _ in range(arguments.senders)]
-        began, cpu = time.perf_counter(), time.process_time()
-        for thread in sending:
-            thread.start()
-        for thread in sending:
-            thread.join()
-        durable = time.perf_counter() - began
-        while queries.trailing(store).trailing:
-            time.sleep(0.01)
-        indexed = time.perf_counter() - began
-        cpu = time.process_time() - cpu
-        is_done.set()
-        asking.join()
-        store_path = store.path
-        store.close()
-        size = store_path.stat().st_size
-    return {
+    asking = threading.Thread(target=ask_all_the_time, args=(server, asked, trails, is_done))
+    asking.start()
+    began = time.perf_counter()
+    sent = json.loads(sender.communicate("go\n")[0])
+    while not all_there(server, arguments.traces):
+        time.sleep(0.01)
+    queryable = time.perf_counter() - began
+    while trailing(server)["trailing"]:
+        time.sleep(0.02)
+    searchable = time.perf_counter() - began
+    is_done.set()
+    asking.join()
+    spans = arguments.traces * SPANS
+    figures = {
         "spans": spans,
-        "bytes a span": round(sent / spans),
-        "durable and queryable, spans/s": round(spans / durable),
-        "searchable too, spans/s": round(spans / indexed),
-        "CPU a span, µs": round(cpu / spans * 1e6),
+        "bytes a span": round(sent["bytes"] / spans),
+        "accepted, spans/s": round(spans / sent["seconds"]),
+        "durable and queryable, spans/s": round(spans / queryable),
+        "searchable too, spans/s": round(spans / searchable),
         "search trailed at most, s": round(max(trails, default=0), 1),
-        "list while writing, median ms": round(statistics.median(asked) * 1000, 1),
-        "list while writing, worst ms": round(max(asked) * 1000, 1),
+        "told to come later": sent["told to come later"],
+        "answer, median ms": round(sent["answer, median ms"], 1),
+        "answer, worst ms": round(sent["answer, worst ms"], 1),
+        **{f"{name} meanwhile, median (worst) ms": told(times) for name, times in asked.items()},
+        "CPU of the server a span, µs": round((server.cpu_s() - cpu) / spans * 1e6),
+        "CPU of the sender a span, µs": round(sent["CPU, s"] / spans * 1e6),
         "memory before, MB": round(before),
-        "memory at most, MB": round(max(peak)),
-        "file / bytes sent": round(size / sent, 2),
+        "memory at most, MB": round(server.memory_mb("VmHWM")),
     }
+    return figures, sent["bytes"]
 
 
-def history(_: argparse.Namespace) -> dict:
-    made = {}
-    for size in (300, 1200, 4000):
-        text = Text(2)
-        said = [text.make(size) for _ in range(400)]
-        unique = sum(map(len, said))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "o.db"
-            sent = 0
-            with Store.open(path) as store:
-                for number in range(200):
-                    asked = messages(*said[: 2 * number + 1])
-                    answered = messages(said[2 * number + 1], role="assistant")
-                    each = step(1, number + 2, gen_ai__input__messages=asked, gen_ai__output__messages=answered)
-                    sent += len(each.raw)
-                    store.write(batch(each))
-                store.write(batch(run(1)))
-            made[f"messages of {size} B: file / unique text (sent / unique text)"] = (
-                f"{path.stat().st_size / unique:.2f} ({sent / unique:.0f})"
-            )
-    return made
+def ask_all_the_time(
+    server: Server, asked: dict[str, list[float]], trails: list[float], is_done: threading.Event
+) -> None:
+    """For a list, by a filter and for the newest run, ten times a second."""
+    while not is_done.wait(0.1):
+        page = timed(asked["list"], server, "/api/runs")
+        timed(asked["filter"], server, "/api/runs", filter="model:gpt-4o status:ok")
+        for each in page["runs"][:1]:
+            timed(asked["run"], server, f"/api/runs/{each['trace_id']}")
+        trails.append(trailing(server)["trailing_s"])
+
+
+def all_there(server: Server, traces: int) -> bool:
+    """Whether the last of them are in the list, found by a filter and whole by id."""
+    newest = {f"{n:032x}" for n in range(max(1, traces - 49), traces + 1)}
+    for filter_ in ("", "tool:*"):
+        if {each["trace_id"] for each in server.get("/api/runs", filter=filter_)["runs"]} != newest:
+            return False
+    return all(len(server.get(f"/api/runs/{each}")["spans"]) == SPANS for each in newest)
+
+
+def trailing(server: Server) -> Any:
+    """How far search is behind."""
+    return server.get("/api/runs", filter="anything", limit=1)["search"]
+
+
+def timed(times: list[float], server: Server, path: str, **parameters: Any) -> Any:
+    began = time.perf_counter()
+    answer = server.get(path, **parameters)
+    times.append(time.perf_counter() - began)
+    return answer
+
+
+def told(times: list[float]) -> str:
+    return f"{statistics.median(times) * 1000:.1f} ({max(times) * 1000:.1f})"
+
+
+FILTERS = (
+    "status:error",
+    "status:lost",
+    "model:gpt-4o",
+    "model:gpt*",
+    "tool:rare",
+    "agent:billing -tool:search",
+    "cost>0.1",
+    "cost>10",
+    "duration>60s",
+    "session:session-17",
+    "error:none",
+    "status:error model:gpt-4o cost>0.01 duration>1s tool:search agent:billing",
+)
 
 
 def large(arguments: argparse.Namespace) -> dict:
@@ -202,177 +217,99 @@ def large(arguments: argparse.Namespace) -> dict:
     made = {}
     if not path.exists():
         made["made in, s"] = fill(path, arguments.runs)
-    with Store.open(path) as store:
-        while queries.trailing(store).trailing:
+    with served(path) as server:
+        while trailing(server)["trailing"]:
             time.sleep(0.1)
-        whole = f"{arguments.runs + 1:032x}"
-        first = queries.runs(store)
-        middle = queries.runs(store, limit=500).next
-        now = START + arguments.runs * 10**9
-        words = Text(3)._words
-        some = queries.run(store, first.runs[0].trace_id).spans[1].span_id
-        questions = {
-            "list": lambda: queries.runs(store),
-            "list, later page": lambda: queries.runs(store, after=middle),
-            "list by cost": lambda: queries.runs(store, sort="cost"),
-            "list by duration": lambda: queries.runs(store, sort="duration"),
-            **{
-                filter_: lambda filter_=filter_: queries.runs(store, filter_, now_ns=now)
-                for filter_ in (
-                    "status:error",
-                    "status:lost",
-                    "model:gpt-4o",
-                    "model:gpt*",
-                    "tool:rare",
-                    "agent:billing -tool:search",
-                    "cost>0.1",
-                    "cost>10",
-                    "duration>60s",
-                    "session:session-17",
-                    "since:1h",
-                    "error:none",
-                    "status:error model:gpt-4o cost>0.01 duration>1s tool:search agent:billing",
-                )
-            },
-            "search, rare word": lambda: queries.runs(store, words[15_000]),
-            "search, frequent word": lambda: queries.runs(store, words[0]),
-            "search, two words and a filter": lambda: queries.runs(store, f"{words[3000]} {words[4000]} status:ok"),
-            "search, excerpts": lambda: queries.search(store, words[100]),
-            "stats by model, a day": lambda: queries.stats(
-                store, by="model", since_ns=now - 24 * HOUR_NS, until_ns=now
-            ),
-            "stats by tool, all": lambda: queries.stats(store, by="tool", since_ns=START, until_ns=now),
-            "sessions": lambda: queries.sessions(store),
-            "tool calls": lambda: queries.tool_calls(store, with_content=True),
-            "tool calls, rare": lambda: queries.tool_calls(store, "rare"),
-            "failures": lambda: queries.failures(store),
-            "span": lambda: queries.span(store, first.runs[0].trace_id, some),
-            "run": lambda: queries.run(store, first.runs[0].trace_id),
-            "run of 30,000 spans": lambda: queries.run(store, whole),
-        }
-        for name, ask in questions.items():
-            times = []
+        for name, (where, parameters) in questions(server, arguments.runs).items():
+            times: list[float] = []
             for _ in range(5):
-                began = time.perf_counter()
-                ask()
-                times.append((time.perf_counter() - began) * 1000)
-            made[f"{name}, ms"] = f"{statistics.median(times):.1f} (first {times[0]:.1f})"
+                timed(times, server, where, **parameters)
+            made[f"{name}, ms"] = f"{statistics.median(times) * 1000:.1f} (first {times[0] * 1000:.1f})"
+        made["memory at most, MB"] = round(server.memory_mb("VmHWM"))
     made["file, MB"] = round(path.stat().st_size / 2**20)
-    made["memory at most, MB"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return made
 
 
-def prune(arguments: argparse.Namespace) -> dict:
-    made = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("the Observatory itself", "another process"):
-            path = Path(folder) / "o.db"
-            fill(path, arguments.runs)
-            half = path.stat().st_size // 2
-            with Store.open(path) as store:
-                if name == "another process":
-                    waits, took = while_writing(store, lambda: command(path, "prune", "--max-size", half))  # noqa: B023
-                else:
-                    waits, took = while_writing(store, lambda: store.prune(Retention(max_bytes=half)))  # noqa: B023
-            made |= {
-                f"{name}: took, s": round(took, 1),
-                f"{name}: a write waits, median ms": round(statistics.median(waits) * 1000, 1),
-                f"{name}: a write waits, 99 % ms": round(statistics.quantiles(waits, n=100)[98] * 1000, 1),
-                f"{name}: a write waits at most, ms": round(max(waits) * 1000),
-                f"{name}: file before and after, MB": f"{2 * half / 1e6:.0f}, {path.stat().st_size / 1e6:.0f}",
-            }
-            path.unlink()
-    return made
-
-
-def reprice(arguments: argparse.Namespace) -> dict:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "o.db"
-        fill(path, arguments.runs, has_cost=False)
-        with sqlite3.connect(path) as connection:
-            connection.execute("UPDATE span SET cost = cost / 2 WHERE cost_source = 'calculated'")
-            connection.execute("UPDATE run SET cost = cost / 2")
-        connection.close()
-        with Store.open(path) as store:
-            waits, took = while_writing(store, lambda: command(path, "reprice"))
-    return {
-        "took, s": round(took, 1),
-        "a write waits, median ms": round(statistics.median(waits) * 1000, 1),
-        "a write waits, 99 % ms": round(statistics.quantiles(waits, n=100)[98] * 1000, 1),
-        "a write waits at most, ms": round(max(waits) * 1000),
+def questions(server: Server, runs: int) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Where to ask for what."""
+    words = Text(3).words
+    hour_ago, day_ago, now = (date(runs - seconds) for seconds in (3600, 24 * 3600, 0))
+    newest = server.get("/api/runs", filter=f"until:{now}")["runs"][0]["trace_id"]
+    some = server.get(f"/api/runs/{newest}")["spans"][1]["span_id"]
+    page = {
+        name: ("/api/runs", given)
+        for name, given in (
+            ("list", {}),
+            ("list, later page", {"after": server.get("/api/runs", limit=min(500, runs // 2))["next"]}),
+            ("list by cost", {"sort": "cost"}),
+            ("list by duration", {"sort": "duration"}),
+            *((filter_, {"filter": filter_}) for filter_ in FILTERS),
+            ("the last hour", {"filter": f"since:{hour_ago}"}),
+            ("search, rare word", {"filter": words[15_000]}),
+            ("search, frequent word", {"filter": words[0]}),
+            ("search, two words and a filter", {"filter": f"{words[3000]} {words[4000]} status:ok"}),
+        )
+    }
+    return page | {
+        "search, excerpts": ("/api/search", {"q": words[100]}),
+        "stats by model, a day": ("/api/stats", {"by": "model", "since": day_ago, "until": now}),
+        "stats by tool, all": ("/api/stats", {"by": "tool", "since": date(0), "until": now, "hours": 24}),
+        "histogram, all": ("/api/histogram", {"since": date(0), "until": now}),
+        "sessions": ("/api/sessions", {}),
+        "session": (f"/api/sessions/{quote('session-17')}", {}),
+        "tool calls": ("/api/tool_calls", {"content": 1}),
+        "tool calls, rare": ("/api/tool_calls", {"tool": "rare"}),
+        "failures": ("/api/failures", {}),
+        "span": (f"/api/runs/{newest}/spans/{some}", {}),
+        "run": (f"/api/runs/{newest}", {}),
+        "run of 30,000 spans": (f"/api/runs/{runs + 1:032x}", {}),
+        "run of 30,000 spans, in columns": (f"/api/runs/{runs + 1:032x}", {"columns": 1}),
     }
 
 
-def command(path: Path, *arguments: object) -> None:
-    """Have another process do something with the file."""
-    words = [sys.executable, "-m", "contextcompany", *map(str, arguments), "--db", str(path)]
-    subprocess.run(words, check=True, env={**os.environ, "PYTHONPATH": str(HERE.parent.parent / "src")})
+def date(seconds: float) -> str:
+    """So many seconds after the first run was started."""
+    return datetime.fromtimestamp(START / 1e9 + seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def while_writing(store: Store, work: Callable[[], object]) -> tuple[list[float], float]:
-    """How long each of many small writes took while something was done, and that."""
-    waits: list[float] = []
-    is_done = threading.Event()
-    numbers = itertools.count(10**9)
-    text = Text(4)
-
-    def write() -> None:
-        while not is_done.wait(0.005):
-            spans = trace(next(numbers), text, size=1000, calls=5, start=10**6)
-            began = time.perf_counter()
-            store.write(batch(*spans))
-            waits.append(time.perf_counter() - began)
-
-    writing = threading.Thread(target=write)
-    writing.start()
-    began = time.perf_counter()
-    work()
-    took = time.perf_counter() - began
-    is_done.set()
-    writing.join()
-    return waits, took
+def extra(_: argparse.Namespace) -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, str(ROOT)]
+        subprocess.run(wheel, check=True)
+        (built,) = Path(folder).glob("*.whl")
+        core, core_mb = installed(Path(folder) / "core", str(built))
+        whole, whole_mb = installed(Path(folder) / "whole", f"{built}[observatory]")
+    return {
+        "packages of contextcompany": len(core),
+        "packages that the extra adds": f"{len(whole - core)}: {', '.join(sorted(whole - core))}",
+        "MB of contextcompany": round(core_mb, 1),
+        "MB that the extra adds": round(whole_mb - core_mb, 1),
+    }
 
 
-def fill(path: Path, runs: int, *, has_cost: bool = True) -> float:
-    """Runs of ten spans, 1 KB each, one a second; and one run of 30,000 spans."""
-    text = Text(3)
-    numbers, lock = iter(range(1, runs + 1)), threading.Lock()
-    began = time.perf_counter()
-    with Store.open(path) as store:
-
-        def make() -> None:
-            while True:
-                with lock:
-                    some = [*itertools.islice(numbers, 20)]
-                    made = [trace(n, text, size=1000, calls=5, start=n, has_cost=has_cost)[:10] for n in some]
-                    spans = [*itertools.chain.from_iterable(made)]
-                if not some:
-                    return
-                store.write(batch(*spans))
-
-        threads = [threading.Thread(target=make) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for at in range(2, 30_000, 500):
-            numbers_ = range(at, min(at + 500, 30_000))
-            store.write(batch(*(step(runs + 1, number, max(1, number // 8), start=number) for number in numbers_)))
-        store.write(batch(run(runs + 1, end=40_000), span(runs + 2)))
-    return round(time.perf_counter() - began)
+def installed(environment: Path, requirement: str) -> tuple[set[str], float]:
+    """The packages that a fresh environment has with it, and the megabytes of their files."""
+    venv.create(environment, with_pip=True)
+    pip = [environment / "bin" / "python", "-m", "pip"]
+    subprocess.run([*pip, "install", "--quiet", requirement], check=True)
+    listed = subprocess.run([*pip, "list", "--format=json"], check=True, capture_output=True, text=True).stdout
+    files = (each for each in environment.glob("lib/python*/site-packages/**/*") if each.is_file())
+    size = sum(each.stat().st_size for each in files)
+    return {each["name"] for each in json.loads(listed)} - {"pip"}, size / 1e6
 
 
 def main() -> None:
-    measures = {"ingest": ingest, "history": history, "large": large, "prune": prune, "reprice": reprice}
+    measures = {each.__name__: each for each in (start, ingest, large, extra)}
     description, _, details = __doc__.partition("\n\n")
     parser = argparse.ArgumentParser(
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("measure", choices=measures)
     parser.add_argument("--traces", type=int, default=1200, help="of 25 spans, for ingest")
-    parser.add_argument("--unpriced", action="store_true", help="let the store calculate all costs, for ingest")
-    parser.add_argument("--senders", type=int, default=8, help="threads that write, for ingest")
-    parser.add_argument("--switch-interval", type=float, default=0.005, help="Python's, in seconds, for ingest")
+    parser.add_argument("--senders", type=int, default=8, help="connections that send, for ingest")
+    parser.add_argument(
+        "--rate", type=float, default=0, help="spans/s that are sent, for ingest; 0: as many as are taken"
+    )
     parser.add_argument("--runs", type=int, default=100_000, help="for large")
     parser.add_argument("--file", type=Path, help="where large keeps what it made, to be used again")
     parser.add_argument("--json", type=Path)

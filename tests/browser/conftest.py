@@ -30,9 +30,11 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window. While it is open, Playwright has an event loop in this thread, and no test
+    can have another one: so it ends with the module.
+    """
     with chromium() as started:
         yield started
 

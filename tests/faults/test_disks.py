@@ -343,8 +343,8 @@ def test_more_than_may_be_kept(scene, state):
 # --- D5: many files, and clocks that jump ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("files", [2_000, pytest.param(10_000, marks=pytest.mark.soak)])
-def test_thousands_of_files(scene, files):
+@pytest.mark.parametrize("files", [500, pytest.param(10_000, marks=pytest.mark.soak)])
+def test_very_many_files(scene, files):
     """Files that others left do not slow a process down, however many there are; ours among them are found."""
     scene.endpoint.down()
     scene.run(LEAVE, TCC_URL="http://127.0.0.1:9")
@@ -370,18 +370,18 @@ def test_thousands_of_files(scene, files):
 
 
 def test_many_files_of_ours(scene):
-    """What a crash loop left in 100 files is delivered by a few processes."""
+    """What a crash loop left in 40 files is delivered by a few processes."""
     scene.endpoint.down()
     scene.run(LEAVE)
     (path,) = scene.files()
     checkpoint(path)
-    for number in range(99):
+    for number in range(39):
         shutil.copyfile(path, path.with_name(f"{number}-{number:012x}.outbox"))
     scene.endpoint.up()
 
     scene.settle()
 
-    assert set(scene.endpoint.times.values()) == {100}
+    assert set(scene.endpoint.times.values()) == {40}
 
 
 SHIFT = """

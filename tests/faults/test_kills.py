@@ -126,7 +126,7 @@ def test_killed_at_random_instants(scene, seed, durability, state):
 
     What was open arrives as an error that is marked incomplete, and every parent is there.
     """
-    kill_many(scene, seed, durability, state, rounds=8)
+    kill_many(scene, seed, durability, state, rounds=5)
 
 
 @pytest.mark.soak

@@ -218,7 +218,8 @@ POOLS = {
 
 
 @pytest.mark.parametrize(
-    ("method", "state"), [("fork", "down"), ("fork", "up"), ("spawn", "up"), ("forkserver", "down")]
+    ("method", "state"),
+    [("fork", "down"), pytest.param("fork", "up", marks=pytest.mark.soak), ("spawn", "up"), ("forkserver", "down")],
 )
 @pytest.mark.parametrize("pool", POOLS)
 def test_multiprocessing(scene, pool, method, state):

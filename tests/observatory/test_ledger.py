@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contextcompany.observatory.fold import Fact, Tokens
-from contextcompany.observatory.ledger import NOTHING, Amount, Price, count
+from contextcompany.observatory.ledger import NOTHING, Amount, Entry, Price, count
 
 
 class Shape(NamedTuple):
@@ -412,6 +412,37 @@ def test_own_and_total():
 def test_reasons(shapes, why):
     """What is not counted says why, with the other span's name and id."""
     assert count(entries(*shapes)).not_counted == why
+
+
+@pytest.mark.parametrize(
+    ("spans", "calls"),
+    [
+        ([(A, 0, 5), (B, 6, 9)], 2),
+        ([(A, 0, 5), (B, 3, 9)], 1),
+        ([(A, 0, 5), (A, 6, 9)], 1),
+        ([(A, 1, 0), (B, 6, 9)], 1),
+        ([(A, 0, 5), (None, 6, 9)], 1),
+        ([(A, 0, 5), (B, 6, 9), (B, 6, 8), (A, 1, 2)], 2),
+        ([(B, 6, 9), (A, 0, 5), ((30, 9), 10, 11)], 3),
+    ],
+)
+def test_one_response_id_for_several_calls(spans, calls):
+    """Some servers give ids out twice: what is at another time and has other counts is another call."""
+    made = [
+        Entry(str(number), "", step(tokens=tokens, answer="x", cost=0.1).fact, start, end)
+        for number, (tokens, start, end) in enumerate(spans)
+    ]
+    totals = count(made)
+
+    assert totals.everything.calls == calls
+    assert len(totals.not_counted) == len(spans) - calls
+
+
+def test_thousands_of_calls_with_one_response_id():
+    """They are told apart without comparing each with each."""
+    made = [Entry(str(n), "", step(tokens=(n, 1), answer="x").fact, 10 * n, 10 * n + 5) for n in range(1, 30_000)]
+
+    assert count(made).everything.calls == 29_999
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------

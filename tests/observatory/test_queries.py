@@ -5,6 +5,7 @@ import time
 import pytest
 from spans import FOREIGN, START, batch, feedback, log, messages, run, step, tool_call, trace_id
 
+import contextcompany as tcc
 from contextcompany.observatory import queries
 from contextcompany.observatory.filters import FilterError
 
@@ -161,6 +162,25 @@ def test_failures_that_are_alike_are_one(store):
     assert queries.failures(store, since_ns=START + 4 * 10**9) == []
 
 
+def test_tokens_are_those_of_the_agent_that_used_them(store):
+    """Not of one that it had work for it, though that run ends, and arrives, before its own."""
+    used = {"gen_ai__usage__input_tokens": 10, "gen_ai__usage__output_tokens": 1}
+    spans = [
+        step(1, 2, 1, **used),
+        step(1, 5, 4, **{**used, "gen_ai__usage__input_tokens": 7}),
+        run(1, 4, 3, agent="reader", tcc__runId="inner"),
+        tool_call(1, 3, 1),
+        run(1, 1, agent="planner", tcc__runId="outer"),
+    ]
+    for each in spans:
+        store.write(batch(each))
+    by_agent = queries.stats(store, by="agent", since_ns=START, until_ns=START, hours=10**6)
+
+    assert {stat.name: (stat.spans, stat.input_tokens) for stat in by_agent} == {"planner": (1, 10), "reader": (1, 7)}
+    (calls,) = queries.tool_calls(store)
+    assert calls.agent == "planner"
+
+
 def test_stats_over_time(store):
     """Per hour and name, with quantiles that are right to 10 %."""
     for number in range(1, 101):
@@ -209,3 +229,27 @@ def test_search_says_that_it_trails(store):
     assert page.runs == []
     assert page.search.trailing > 0
     assert len(queries.runs(store).runs) == 1
+
+
+def test_a_run_that_waits_for_a_person_is_not_lost(store, served):
+    """It said so when it was suspended. When it goes on it does not wait any more."""
+    tcc.configure(url=served.url)
+    run = tcc.run(agent="refunds").prompt("Money back")
+    run.step(model="gpt-4o").prompt("Money back").response("May I?").end()
+    token = run.suspend()
+    assert tcc.flush(5)[1:] == (0, 0, {})
+    later_ns = time.time_ns() + 10**6 * 10**9
+    (waiting,) = queries.runs(store, "status:running", now_ns=later_ns).runs
+
+    assert queries.lost(store, now_ns=later_ns) == []
+    assert (waiting.state, waiting.waiting_ns is None) == ("running", False)
+
+    resumed = tcc.resume(token)
+    resumed.step(model="gpt-4o").prompt("Yes").response("Done.").end()
+    assert tcc.flush(5)[1:] == (0, 0, {})
+    (lost,) = queries.lost(store, now_ns=later_ns)
+    assert (lost.state, lost.waiting_ns) == ("lost", None)
+    resumed.response("Done.").end()
+    assert tcc.flush(5)[1:] == (0, 0, {})
+    (ended,) = queries.runs(store).runs
+    assert (ended.state, ended.waiting_ns) == ("ok", None)

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
+import orjson
 import pytest
+import requests
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
@@ -16,9 +18,9 @@ from wire import assistant, deliver, trace_id, user
 
 
 @pytest.fixture
-def kept(store, observatories):
+def kept(store, served):
     """The store of an Observatory that the SDK sends to."""
-    tcc.configure(url=observatories(store=store).url)
+    tcc.configure(url=served.url)
     return store
 
 
@@ -102,6 +104,11 @@ ANYTHING = {
         lambda each, value: each.metadata(value),
         lambda value: {"metadata": value},
     ),
+    "declared": Say(
+        st.tuples(WORDS, WORDS),
+        lambda each, value: each.declared(*value),
+        lambda value: {"step_name": value[0], "step_type": value[1]},
+    ),
     "status": Say(
         st.tuples(st.sampled_from([0, 1, 2]), st.none() | TEXTS),
         lambda each, value: each.status(*value),
@@ -113,7 +120,7 @@ ANYTHING = {
     ),
 }
 RUN = ANYTHING | {
-    "agent": Say(WORDS, lambda run, value: run.agent(value), lambda value: {"agent": value, "name": value}),
+    "agent": Say(WORDS, lambda run, value: run.agent(value), lambda value: {"agent": value}),
     "tags": Say(st.lists(PLAIN, max_size=3), lambda run, value: run.tags(*value), lambda value: {"tags": value}),
     "prompt": Say(
         st.tuples(TEXTS | MESSAGES, st.none() | TEXTS, st.none() | TEXTS),
@@ -135,7 +142,6 @@ STEP = ANYTHING | {
         st.tuples(WORDS, st.none() | WORDS),
         lambda step, value: step.model(*(each and f"model-{each}" for each in value)),
         lambda value: {
-            "name": f"model-{value[0]}",
             "model_requested": f"model-{value[0]}",
             "model_used": value[1] and f"model-{value[1]}",
         },
@@ -174,7 +180,7 @@ STEP = ANYTHING | {
     "parameters": Say(PARAMETERS, lambda step, value: step.parameters(**value), lambda value: {"parameters": value}),
 }
 TOOL_CALL = ANYTHING | {
-    "name": Say(WORDS, lambda call, value: call.name(value), lambda value: {"tool_name": value, "name": value}),
+    "name": Say(WORDS, lambda call, value: call.name(value), lambda value: {"tool_name": value}),
     "description": Say(TEXTS, lambda call, value: call.description(value), lambda value: {"tool_description": value}),
     "args": Say(JSON, lambda call, value: call.args(value), lambda value: {"args": value}),
     "result": Say(
@@ -185,6 +191,13 @@ TOOL_CALL = ANYTHING | {
 }
 SAYABLE = {"run": RUN, "step": STEP, "tool_call": TOOL_CALL}
 NEEDED = {"run": {"prompt"}, "step": {"prompt", "response"}, "tool_call": {"name"}}
+OWN = {
+    "run": ("invoke_agent", "run_id", ["agent"]),
+    "step": ("chat", "step_id", ["step_name", "model_requested"]),
+    "tool_call": ("execute_tool", "tool_call_id", ["tool_name"]),
+}
+"""The operation, the fact that is its own id, and what it is called by, the first that is known."""
+
 STARTS = {"run": tcc.run, "step": tcc.step, "tool_call": tcc.tool_call}
 SCOPE = st.fixed_dictionaries(
     {}, optional={"session_id": PLAIN, "user_id": PLAIN, "org_id": PLAIN, "conversational": st.booleans()}
@@ -246,18 +259,13 @@ def record(told, scope, above, depth, expected):
         span_id = f"{each.span.get_span_context().span_id:016x}"
         if told.kind == "run":
             scope = {**scope, **told.scope, "run_id": each.run_id}
-        own = {
-            "step": ("step_id", "chat"),
-            "tool_call": ("tool_call_id", "execute_tool"),
-            "run": ("run_id", "invoke_agent"),
-        }
-        id_, operation = own[told.kind]
-        facts = {"name": operation, "status": "ok", **scope, id_: getattr(each, id_)}
+        operation, id_, names = OWN[told.kind]
+        facts = {"operation": operation, "status": "ok", **scope, id_: getattr(each, id_)}
         for name, value in told.said.items():
             facts |= SAYABLE[told.kind][name].facts(value)
-        expected[span_id] = Expected(
-            above, depth, Fact(kind=told.kind, read_as="contextcompany", operation=operation, **facts)
-        )
+        shown = next((facts[name] for name in names if name in facts), operation)
+        fact = Fact(kind=told.kind, read_as="contextcompany", name=shown, **facts)
+        expected[span_id] = Expected(above, depth, fact)
         for inner in told.inside:
             record(inner, scope, span_id, depth + 1, expected)
     return each
@@ -283,6 +291,30 @@ def test_whatever_is_recorded_comes_back_equal(kept, told):
     deliver()
 
     assert dict(answered(kept, run.run_id)) == expected
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(RUNS)
+def test_the_api_says_it_too(kept, served, told):
+    """As JSON, over HTTP: the tree in the run, what was said in its spans."""
+    expected = {}
+    run_id = record(told, {}, "", 0, expected).run_id
+    deliver()
+
+    with requests.Session() as session:
+        lines = session.get(f"{served.url}/api/runs/{run_id}", timeout=10).json()["spans"]
+        place = f"{served.url}/api/runs/{run_id}/spans"
+        facts = {each["span_id"]: session.get(f"{place}/{each['span_id']}", timeout=10).json() for each in lines}
+
+    for line in lines:
+        parent_id, depth, fact = expected.pop(line["span_id"])
+        assert (line["parent_id"], line["depth"], line["name"]) == (parent_id, depth, fact.name)
+        assert facts[line["span_id"]]["fact"] == as_json(fact)
+    assert expected == {}
+
+
+def as_json(value):
+    return orjson.loads(orjson.dumps(value, default=lambda each: each._asdict()))
 
 
 def unanswered_twice(expected):

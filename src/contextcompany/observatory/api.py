@@ -42,7 +42,6 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosnif
 _THREADS: Final = 3
 """So many questions are looked up at once. The threads that write are others, so that reading does not keep them."""
 
-
 MAX_IMPORT_BYTES: Final = 2 * 2**30
 """Of a file that is imported over HTTP. It is on the disk until it is read."""
 
@@ -58,8 +57,9 @@ class Api:
         self._store = store
         self._intake = intake
         self._reading = CapacityLimiter(_THREADS)
+        self._changing = CapacityLimiter(2)
+        self._importing = CapacityLimiter(1)  # for minutes, maybe
         self._exporting = CapacityLimiter(1)
-        self._changing = CapacityLimiter(1)
 
     def routes(self) -> list[Route]:
         """Where they are asked."""
@@ -72,16 +72,16 @@ class Api:
 
     async def _answer(self, endpoint: Endpoint, request: Request) -> Response:
         given = _given(endpoint, request)
-        limiter = self._reading if endpoint.method == "GET" else self._changing
-        work = partial(_answered, endpoint, self._store, given)
         if endpoint.body is bytes:
-            with SpooledTemporaryFile(_IN_MEMORY) as given["body"]:
-                await _receive(request, given["body"])
-                body = await run_sync(work, limiter=limiter)
-        else:
-            if endpoint.body is not None:
-                given["body"] = parameters.read_body(endpoint.body, await self._body(request))
-            body = await run_sync(work, limiter=limiter)
+            with SpooledTemporaryFile(_IN_MEMORY) as file:
+                await _receive(request, file)
+                return await self._answered(endpoint, given | {"body": file}, self._importing)
+        if endpoint.body is not None:
+            given["body"] = parameters.read_body(endpoint.body, await self._body(request))
+        return await self._answered(endpoint, given, self._reading if endpoint.method == "GET" else self._changing)
+
+    async def _answered(self, endpoint: Endpoint, given: dict[str, Any], limiter: CapacityLimiter) -> Response:
+        body = await run_sync(_written, endpoint, self._store, given, limiter=limiter)
         return Response(body, 200, HEADERS, JSON)
 
     async def _stream(self, endpoint: Endpoint, request: Request) -> Response:
@@ -174,5 +174,5 @@ def _some(content: Iterator[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def _answered(endpoint: Endpoint, store: Store, given: dict[str, Any]) -> bytes:
+def _written(endpoint: Endpoint, store: Store, given: dict[str, Any]) -> bytes:
     return as_json(endpoint.answer(store, given))

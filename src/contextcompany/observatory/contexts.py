@@ -175,6 +175,8 @@ class Run(NamedTuple):
     feedback: str | None = None
     """The newest score that a person gave: thumbs_up, thumbs_down, or another word or number."""
     feedback_count: int = 0
+    waiting_ns: int | None = None
+    """Since when it waits for a person, as it said; None when it does not. It is running, and never lost."""
 
 
 class RunPage(NamedTuple):

@@ -34,7 +34,7 @@ KEEP_ALIVE_S: Final = 15.0
 
 _LOOK_EVERY_S: Final = 0.1
 _PAUSE: Final = 4
-"""How many times longer than looking took it waits, so that it takes a fifth of a processor at most."""
+"""How many times longer than looking kept a processor busy it waits: it takes a fifth of one at most."""
 
 _MAX_PAUSE_S: Final = 5.0
 _SAME: Final = 16
@@ -194,11 +194,16 @@ class Feed:
             await asyncio.sleep(pause)
 
     async def _in_thread(self, work: Callable[..., Any], *values: Any) -> Any:
-        started = time.monotonic()
-        try:
-            return await run_sync(work, *values, limiter=self._limiter)
-        finally:
-            self._busy_s += time.monotonic() - started
+        found, took_s = await run_sync(_timed, work, *values, limiter=self._limiter)
+        self._busy_s += took_s
+        return found
+
+
+def _timed(work: Callable[..., Any], *values: Any) -> tuple[Any, float]:
+    """What it returns, and for how long it kept a processor busy."""
+    started = time.thread_time()
+    found = work(*values)
+    return found, time.thread_time() - started
 
 
 def _take_error(task: asyncio.Task[_Seen]) -> None:

@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import sql
+from contextcompany.observatory.fold import SUSPENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,7 +253,9 @@ def _status(token: _Token, now: _Now) -> Condition:
         said = f"`{token.text}`: a status is one of {', '.join(STATUSES)}."
         raise token.wrong(said, f"status:{near[0]}" if near else None)
     if token.value in {"running", "lost"}:
-        return Condition(sql.text(f"filters/{token.value}"), (now.ns - now.lost_after_ns,))
+        # A run that waits for a person is never lost, however long nothing comes of it.
+        text = sql.text(f"filters/{token.value}").replace("/* waiting */", sql.text("filters/waiting"))
+        return Condition(text, (now.ns - now.lost_after_ns, SUSPENDED))
     return Condition(sql.text("filters/status"), (token.value,))
 
 

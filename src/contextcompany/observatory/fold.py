@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OURS",
+    "SUSPENDED",
     "Fact",
     "Feedback",
     "Kind",
@@ -54,6 +55,9 @@ Status = Literal["ok", "error", "partial", "unset"]
 
 OURS = readings.CONVENTIONS[0][0]
 """What spans of our own SDK are read as."""
+
+SUSPENDED = sc.EVENT_TCC_RUN_SUSPENDED
+"""The event of a run that waits for a person."""
 
 
 class Fact(NamedTuple):
@@ -153,7 +157,7 @@ def suspended(log: Log) -> Fact | None:
 
     Its ids are those of the run's span, which arrives when the run has ended.
     """
-    if log.event_name != sc.EVENT_TCC_RUN_SUSPENDED:
+    if log.event_name != SUSPENDED:
         return None
     return _fact(log.attributes, [], log.scope.name, None)
 

@@ -7,6 +7,7 @@ again; two spans may tell of one call, and one of them counts. Whatever was said
 from __future__ import annotations
 
 from collections import defaultdict
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory.fold import Tokens
@@ -28,6 +29,9 @@ class Entry(NamedTuple):
     span_id: str
     parent_id: str
     fact: Fact
+    start_ns: int = 0
+    end_ns: int = 0
+    """0: it is not known, or it is open."""
 
 
 class Price(NamedTuple):
@@ -202,8 +206,8 @@ class _Book:
             if not fact.counted_inside:
                 counts.setdefault(fact.tokens[:2], line)
         for lines in answers.values():
-            if len(lines) > 1:
-                self._join(lines)
+            for same in _by_call(lines) if len(lines) > 1 else ():
+                self._join(same)
         for line in self._down:
             fact = line.entry.fact
             other = counts.get(fact.tokens[:2])
@@ -279,6 +283,33 @@ def _doubt(line: _Line) -> tuple[bool, int, int, bool, str]:
     """Which of several spans of one call tells of it: the one that is innermost, then the one that knows most."""
     known = sum(value is not None for value in line.tokens or ())
     return line.entry.fact.counted_inside, -line.depth, -known, line.cost is None, line.entry.span_id
+
+
+def _by_call(lines: list[_Line]) -> list[list[_Line]]:
+    """Lines with one response's id, apart where they cannot be one call: at different times, with different counts.
+
+    Some servers give ids out twice: Ollama has a thousand, small ones one.
+    """
+    calls: dict[tuple[int | None, ...] | None, list[_Line]] = {}
+    for group in _at_one_time(lines):
+        counts = next((line.tokens[:2] for line in group if line.tokens and None not in line.tokens[:2]), None)
+        calls.setdefault(counts, []).extend(group)
+    unknown = calls.pop(None, [])
+    first, *others = [*calls.values()] or [[]]
+    return [[*first, *unknown], *others]
+
+
+def _at_one_time(lines: list[_Line]) -> Iterator[list[_Line]]:
+    """Lines of spans that overlap, directly or by others between them."""
+    group: list[_Line] = []
+    until = 0.0
+    for line in sorted(lines, key=lambda line: line.entry.start_ns):
+        if group and line.entry.start_ns > until:
+            yield group
+            group, until = [], 0.0
+        group.append(line)
+        until = max(until, line.entry.end_ns or (inf if line.entry.start_ns else 0))
+    yield group
 
 
 def _may_be_same(outer: _Line, inner: _Line) -> bool:

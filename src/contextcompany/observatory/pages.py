@@ -15,6 +15,7 @@ from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.queries import FilterError
 from contextcompany.observatory.rendering import Renderer
 from contextcompany.observatory.run_list import RunList
+from contextcompany.observatory.run_pages import RunPages
 from contextcompany.observatory.twins import Page, Twins
 from contextcompany.observatory.views import PAGES
 
@@ -42,6 +43,7 @@ class Pages:
         return [
             Route("/", self.home, methods=["GET"]),
             *RunList(self._store, self._renderer, self._refusals).routes(),
+            *RunPages(self._store, self._renderer).routes(),
             Route("/feedback", self.give_feedback, methods=["POST"]),
             *Twins(self._store, self._renderer, (*PAGES, Page("/settings", "settings.html", self._settings))).routes(),
             *self._assets.routes(),

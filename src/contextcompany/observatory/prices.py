@@ -7,14 +7,14 @@ import threading
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from contextcompany._rates import Price, Table, agreed
+from contextcompany._rates import Counts, Price, Table, agreed
 
 if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact
 
-__all__ = ["Price", "load", "price", "price_table"]
+__all__ = ["Price", "Rates", "load", "price", "price_table", "rates"]
 
 _log = logging.getLogger("contextcompany.observatory")
 
@@ -44,6 +44,32 @@ def price(fact: Fact, at_ns: int) -> Price | None:
     except Exception as error:  # noqa: BLE001 - others' code and data; a price must not keep a span from being written
         _say(type(error).__name__)
         return None
+
+
+class Rates(NamedTuple):
+    """What a million tokens of each kind cost in USD, in a request of usual size; None what is not sold so."""
+
+    uncached: float | None
+    cached: float | None
+    written: float | None
+    output: float | None
+
+
+def rates(model: str, provider: str | None, at_ns: int) -> Rates | None:
+    """The prices of a model then; None where the table has none. Never raises."""
+    kinds = (_USUAL, _USUAL._replace(cache_read_tokens=1000), _USUAL._replace(cache_write_tokens=1000), _ANSWER)
+    try:
+        table = _table()
+        when = datetime.fromtimestamp(at_ns / 1e9, timezone.utc)
+        found = [None if table is None else table.price(model, provider, counts, when) for counts in kinds]
+    except Exception as error:  # noqa: BLE001 - others' code and data, as for a price
+        _say(type(error).__name__)
+        return None
+    return Rates(*(each and each.total * 1000 for each in found)) if any(found) else None
+
+
+_USUAL = Counts(1000, 0, 0, 0)
+_ANSWER = Counts(0, 0, 0, 1000)
 
 
 @cache

@@ -27,7 +27,7 @@ from contextcompany.observatory.contexts import (
     Whole,
 )
 from contextcompany.observatory.filters import LOST_AFTER_S, MAX_HITS, FilterError
-from contextcompany.observatory.fold import spoken
+from contextcompany.observatory.fold import SUSPENDED, spoken
 from contextcompany.observatory.preparing import text_of
 from contextcompany.observatory.rows import RunRow, SpanRow, node_of
 from contextcompany.observatory.texts import words
@@ -229,15 +229,19 @@ def shown(reader: Reader, rows: list[RunRow], now_ns: int, lost_after_s: float =
         trace_id: (label or (None if value is None else f"{value:g}"), count)
         for trace_id, label, value, count, _ in reader.rows("scores_of_traces", ids)
     }
-    return [_shown(row, *scores.get(row.trace_id, (None, 0)), now_ns - int(lost_after_s * 1e9)) for row in rows]
+    waiting = dict(reader.rows("waiting", ids, SUSPENDED))
+    lost_before_ns = now_ns - int(lost_after_s * 1e9)
+    return [
+        _shown(row, *scores.get(row.trace_id, (None, 0)), waiting.get(row.trace_id), lost_before_ns) for row in rows
+    ]
 
 
-def _shown(row: RunRow, feedback: str | None, feedback_count: int, lost_before_ns: int) -> Run:
+def _shown(row: RunRow, feedback: str | None, feedback_count: int, waiting_ns: int | None, lost_before_ns: int) -> Run:
     state = row.status
     if row.is_open:
-        state = "lost" if row.seen_ns < lost_before_ns else "running"
+        state = "lost" if row.seen_ns < lost_before_ns and waiting_ns is None else "running"
     known = row._asdict() | {"state": state, "is_counting": row.settled_spans < row.spans}
-    known |= {"feedback": feedback, "feedback_count": feedback_count}
+    known |= {"feedback": feedback, "feedback_count": feedback_count, "waiting_ns": waiting_ns}
     return Run(**{name: known[name] for name in Run._fields})
 
 

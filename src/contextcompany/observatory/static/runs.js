@@ -4,6 +4,7 @@ import { brush } from "./brush.js";
 import { onKey } from "./keys.js";
 import { List } from "./list.js";
 import { Live } from "./live.js";
+import { remember } from "./nearby.js";
 import { Picked } from "./picked.js";
 
 const table = document.getElementById("runs");
@@ -66,6 +67,7 @@ if (!table) {
   const isFirst = !new URLSearchParams(location.search).has("after");
   const live = new Live(list, { pause, news, isFirst, first: table.dataset.first }, news.dataset.change);
 
+  addEventListener("pagehide", () => remember([...list.rows().keys()]));
   table.addEventListener("deleted", (event) => list.replace(event.detail, new Map()));
   table.addEventListener("news", redraw);
   table.addEventListener("click", (event) => {

@@ -1,1 +1,1 @@
-run.is_open AND run.seen_ns < ?
+run.is_open AND run.seen_ns < ? AND NOT /* waiting */

@@ -1,0 +1,195 @@
+// The page of a run.
+
+import { reveal, toast } from "./base.js";
+import { Detail } from "./detail.js";
+import { divide } from "./divider.js";
+import { follow } from "./follow.js";
+import { onKey } from "./keys.js";
+import { nearby } from "./nearby.js";
+import { Spans } from "./spans.js";
+import { Tree } from "./tree.js";
+
+const PAUSE_MS = 90; // after the last step through the tree, before a span is loaded
+const byId = (id) => document.getElementById(id);
+const head = byId("run-head");
+const run = head.dataset.run;
+const url = new URL(location.href);
+const columns = JSON.parse(byId("spans").textContent);
+const spans = new Spans(columns);
+const isNarrow = matchMedia("(max-width: 62rem)");
+
+document.documentElement.classList.add("scripted");
+byId("paging")?.remove();
+byId("none")?.remove();
+
+const hrefOf = (id) => {
+  const to = new URL(url);
+  to.searchParams.set("span", id);
+  to.searchParams.delete("since");
+  to.hash = "";
+  return to.pathname + to.search;
+};
+const tree = new Tree(byId("grid"), spans, hrefOf);
+const detail = new Detail(byId("span"), run);
+
+// --- what is shown ---------------------------------------------------------------------------------------------------
+
+const find = byId("find");
+const found = byId("found");
+let only = url.searchParams.get("only") ?? "";
+let isOnlyMatches = url.searchParams.has("find");
+let matches = [];
+
+function show() {
+  matches = spans.find(find.value);
+  const isSought = find.value.trim() !== "";
+  let asked = only ? spans.of(only) : null;
+  if (only && isSought) matches = matches.filter((number) => (only === "error" ? spans.status : spans.kind)[number] === only);
+  if (isSought && isOnlyMatches) asked = matches;
+  tree.show(asked, matches);
+  found.textContent = isSought ? `${matches.indexOf(tree.current) + 1 || "–"} of ${matches.length.toLocaleString("en")}` : "";
+  for (const each of document.querySelectorAll("[data-only]")) each.toggleAttribute("aria-current", each.dataset.only === only);
+  for (const each of document.querySelectorAll("[data-only][aria-current]")) each.setAttribute("aria-current", "true");
+  byId("before").hidden = byId("after").hidden = byId("narrow").hidden = !isSought;
+  byId("narrow").setAttribute("aria-pressed", isOnlyMatches);
+  for (const [name, value] of [["only", only], ["find", isOnlyMatches ? find.value.trim() : ""]]) {
+    if (value) url.searchParams.set(name, value);
+    else url.searchParams.delete(name);
+  }
+  url.searchParams.delete("since");
+}
+
+function match(step, focus = false) {
+  if (!matches.length) return toast("Nothing in this run is like that.");
+  const here = spans.place[tree.current];
+  const places = matches.map((number) => spans.place[number]);
+  const later = places.findIndex((place) => place > here);
+  const at = step > 0 ? (later < 0 ? 0 : later) : places.findLastIndex((place) => place < here);
+  tree.go(matches.at(at), { center: true, focus });
+  found.textContent = `${matches.indexOf(tree.current) + 1} of ${matches.length.toLocaleString("en")}`;
+}
+
+function nextError() {
+  const failed = spans.of("error").filter((number) => !only || only === "error" || spans.kind[number] === only);
+  if (!failed.length) return toast("Nothing in this run failed.");
+  const here = spans.place[tree.current];
+  tree.go(failed.find((number) => spans.place[number] > here) ?? failed[0], { center: true, focus: true });
+}
+
+find.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  match(1);
+});
+find.addEventListener("input", () => {
+  isOnlyMatches &&= find.value.trim() !== "";
+  show();
+  if (matches.length && !matches.includes(tree.current)) match(1);
+});
+find.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.shiftKey) {
+    event.preventDefault();
+    match(-1);
+  } else if (event.key === "Escape") {
+    find.value = "";
+    isOnlyMatches = false;
+    show();
+    tree.focus();
+  } else if (event.key === "ArrowDown") {
+    event.preventDefault();
+    tree.focus();
+  }
+});
+byId("before").addEventListener("click", () => match(-1));
+byId("after").addEventListener("click", () => match(1));
+byId("narrow").addEventListener("click", () => {
+  isOnlyMatches = !isOnlyMatches;
+  show();
+});
+document.querySelector(".only").addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  only = link.dataset.only;
+  show();
+  history.replaceState(null, "", hrefOf(spans.id[tree.current]));
+});
+
+// --- the selected span -----------------------------------------------------------------------------------------------
+
+let timer = 0;
+tree.addEventListener("select", ({ detail: { id, opens, isClick } }) => {
+  clearTimeout(timer);
+  if (isNarrow.matches) {
+    if (opens || isClick) location.assign(`/runs/${run}/spans/${id}`);
+    return;
+  }
+  if (opens) byId("span").focus();
+  if (detail.id === id) return;
+  timer = setTimeout(() => detail.show(id), PAUSE_MS);
+  history.replaceState(null, "", hrefOf(id));
+});
+byId("span").addEventListener("shown", () => {
+  for (const [name, value] of [["tab", detail.tab], ["raw", detail.raw ? "1" : ""]]) {
+    if (value) url.searchParams.set(name, value);
+    else url.searchParams.delete(name);
+  }
+  history.replaceState(null, "", hrefOf(detail.id));
+});
+
+const first = spans.numberOf(url.searchParams.get("span") ?? "") ?? spans.numberOf(byId("split").dataset.span) ?? 0;
+detail.id = spans.id[first];
+show();
+tree.go(first, { quiet: true, center: true, focus: !isNarrow.matches && document.activeElement === document.body });
+divide(byId("split"), byId("divider"), "run.split");
+performance.mark("interactive");
+
+// --- the runs around, and what comes ---------------------------------------------------------------------------------
+
+let around = { href: "/runs", previous: null, next: null };
+
+function lead() {
+  byId("back").href = around.href;
+  document.querySelector(".nearby").hidden = !around.previous && !around.next;
+  for (const [id, to] of [["previous-run", around.previous], ["next-run", around.next]]) {
+    if (to) byId(id).href = `/runs/${to}`;
+    else byId(id).removeAttribute("href");
+  }
+}
+
+nearby(run).then((known) => {
+  around = known;
+  lead();
+});
+
+follow(run, columns, {
+  spans(lines) {
+    spans.put(lines);
+    show();
+    if (lines.some((line) => line.span_id === detail.id) && !isNarrow.matches) detail.show(detail.id);
+  },
+  async run() {
+    const answer = await fetch(`/runs/${run}/head`);
+    if (!answer.ok || head.contains(document.activeElement) || head.querySelector("details[open]")) return;
+    head.innerHTML = await answer.text();
+    reveal(head);
+    lead();
+  },
+  gone: () => toast("This run was deleted."),
+  tick(end) {
+    spans.end = Math.max(spans.end, end);
+    tree.refresh();
+  },
+});
+
+// --- keys ------------------------------------------------------------------------------------------------------------
+
+onKey("/", () => find.select());
+onKey("j", () => tree.step(1));
+onKey("k", () => tree.step(-1));
+onKey("e", nextError);
+onKey("*", () => tree.foldAll(false));
+onKey("-", () => tree.foldAll(true));
+onKey("n", () => (around.next ? location.assign(`/runs/${around.next}`) : toast("This is the last run of the list.")));
+onKey("p", () => (around.previous ? location.assign(`/runs/${around.previous}`) : toast("This is the first run of the list.")));
+onKey("Escape", () => tree.focus());
+for (let number = 1; number <= 7; number += 1) onKey(String(number), () => detail.open(number));
