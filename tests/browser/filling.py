@@ -1,7 +1,9 @@
 """Runs of every kind that pages show, made by the SDK as the environment configures it."""
 
+import json
 import os
 import time
+from urllib.request import urlopen
 
 import contextcompany as tcc
 
@@ -21,11 +23,20 @@ def main() -> None:
         _ordinary(number, now - (120 - number) * 600)
     _hostile(now - 50)
     _failed(now - 40)
-    left = _open()  # what nobody has any more is ended
     report = tcc.flush(20)
     assert (report.waiting, report.dead, report.dropped) == (0, 0, {}), report
-    time.sleep(1.5)  # until it is sent what is open
+    left = _open()
+    _wait_for_open()
     os._exit(left is None)  # leaves it open, as a process that is killed does
+
+
+def _wait_for_open() -> None:
+    for _ in range(100):
+        with urlopen(os.environ["TCC_URL"] + "/api/runs?filter=status:running", timeout=5) as answer:
+            if json.load(answer)["runs"]:
+                return
+        time.sleep(0.1)
+    raise AssertionError("The run that is open did not arrive.")
 
 
 def _ordinary(number: int, start: float) -> None:
@@ -84,9 +95,9 @@ def _hostile(start: float) -> None:
         run.response(HOSTILE).end_time(start + 3)
 
 
-def _open() -> tcc.Step:
+def _open() -> tuple[tcc.Run, tcc.Step]:
     run = tcc.run(agent="research").prompt("Compare the last three quarters, in detail.")
-    return run.step(model="claude-sonnet-4-5").prompt("Compare the last three quarters, in detail.")
+    return run, run.step(model="claude-sonnet-4-5").prompt("Compare the last three quarters, in detail.")
 
 
 if __name__ == "__main__":

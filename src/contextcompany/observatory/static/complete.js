@@ -99,7 +99,7 @@ export class Completion {
         code.className = "mono";
         code.textContent = text;
         const rest = document.createElement("span");
-        rest.textContent = about;
+        rest.textContent = about.replaceAll("`", "");
         option.append(code, rest);
         return option;
       }),
