@@ -162,6 +162,25 @@ def test_failures_that_are_alike_are_one(store):
     assert queries.failures(store, since_ns=START + 4 * 10**9) == []
 
 
+def test_tokens_are_those_of_the_agent_that_used_them(store):
+    """Not of one that it had work for it, though that run ends, and arrives, before its own."""
+    used = {"gen_ai__usage__input_tokens": 10, "gen_ai__usage__output_tokens": 1}
+    spans = [
+        step(1, 2, 1, **used),
+        step(1, 5, 4, **{**used, "gen_ai__usage__input_tokens": 7}),
+        run(1, 4, 3, agent="reader", tcc__runId="inner"),
+        tool_call(1, 3, 1),
+        run(1, 1, agent="planner", tcc__runId="outer"),
+    ]
+    for each in spans:
+        store.write(batch(each))
+    by_agent = queries.stats(store, by="agent", since_ns=START, until_ns=START, hours=10**6)
+
+    assert {stat.name: (stat.spans, stat.input_tokens) for stat in by_agent} == {"planner": (1, 10), "reader": (1, 7)}
+    (calls,) = queries.tool_calls(store)
+    assert calls.agent == "planner"
+
+
 def test_stats_over_time(store):
     """Per hour and name, with quantiles that are right to 10 %."""
     for number in range(1, 101):

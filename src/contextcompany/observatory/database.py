@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["APPLICATION_ID", "StoreError", "Table", "documentation", "open_reader", "open_writer", "put"]
+    from contextcompany.observatory.settling import Rollups
+
+__all__ = ["APPLICATION_ID", "StoreError", "Table", "documentation", "open_reader", "open_writer", "put", "put_counts"]
 
 APPLICATION_ID: Final = 0x74636F73
 
@@ -127,6 +129,14 @@ def put(connection: sqlite3.Connection, name: str, rows: Sequence[Sequence[Any]]
             statement = f"{head}) VALUES {', '.join([f'({values})'] * size)}{tail}"
             connection.execute(statement, [*chain.from_iterable(rows[at : at + size])])
             at += size
+
+
+def put_counts(connection: sqlite3.Connection, rollups: Rollups) -> None:
+    """Add to the counts per hour what is to be added; where nothing is left, there is no row."""
+    put(connection, "put_rollups", rollups.rows())
+    put(connection, "put_latencies", rollups.latencies())
+    for name, keys in zip(("drop_rollups", "drop_latencies"), rollups.taken_back(), strict=True):
+        connection.executemany(sql.text(f"write/{name}"), keys)
 
 
 _SIZES: Final = (512, 64, 8, 1)

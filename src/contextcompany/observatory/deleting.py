@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory import sql
-from contextcompany.observatory.database import put
+from contextcompany.observatory.database import put, put_counts
 from contextcompany.observatory.preparing import dumps, text_of
 from contextcompany.observatory.rows import SpanRow
 from contextcompany.observatory.settling import Rollups
@@ -182,8 +182,7 @@ def _go(writer: Writer, runs: list[_Run], *, keeps_counts: bool = False) -> int:
     put(connection, "unindex_body", said)
     connection.execute(sql.text("write/delete_bodies"), (dumps([id_ for id_, _ in bodies]),))
     _script(connection, "delete_runs", ids)
-    put(connection, "put_rollups", rollups.rows())
-    put(connection, "put_latencies", rollups.latencies())
+    put_counts(connection, rollups)
     writer.forget()
     return len(runs)
 

@@ -7,6 +7,7 @@ from math import floor, log2
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory import ledger
+from contextcompany.observatory.fold import OURS
 from contextcompany.observatory.ledger import CALCULATED, Entry
 from contextcompany.observatory.rows import RunRow, fact_of, node_of, with_cost
 from contextcompany.observatory.tree import tree
@@ -70,14 +71,13 @@ class Counted(NamedTuple):
 
 def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
     """Count each call once; what nobody says the cost of is priced."""
-    rows = [*rows]
+    rows = _by_agent([*rows])
     if not any(row.said for row in rows):
         return Counted(rows)
-    starts = {row.span_id: row.start_ns for row in rows}
     tables = set()
 
     def priced(entry: Entry) -> ledger.Price | None:
-        found = price and price(entry.fact, starts[entry.span_id])
+        found = price and price(entry.fact, entry.start_ns)
         if found is None:
             return None
         tables.add(found.version)
@@ -122,6 +122,39 @@ def repriced(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
     if done.price_table is not None:
         tables.add(done.price_table)
     return Counted(done.rows, ", ".join(sorted(tables)) or None)
+
+
+def _by_agent(rows: list[SpanRow]) -> list[SpanRow]:
+    """The rows, those of our own steps and tool calls with the agent of the nearest run around them.
+
+    They say none, and that run ends, and so arrives, after them and after the runs inside of it.
+    """
+    agents: dict[str, str | None] = {row.span_id: row.agent for row in rows if row.kind == "run" and row.agent}
+    if not agents:
+        return rows
+    parents = {row.span_id: row.parent_id for row in rows}
+    made = []
+    for row in rows:
+        if row.read_as == OURS and row.kind in _OF_AGENTS and (agent := _agent(row.span_id, parents, agents)):
+            row = row if row.agent == agent else row._replace(agent=agent)  # noqa: PLW2901 - the same span
+        made.append(row)
+    return made
+
+
+_OF_AGENTS: Final = frozenset({"step", "tool_call"})
+
+
+def _agent(span_id: str, parents: dict[str, str], agents: dict[str, str | None]) -> str | None:
+    """The agent of a span, which then is known of all between it and its run."""
+    path: list[str] = []
+    while span_id and span_id not in agents:
+        path.append(span_id)
+        span_id = parents.get(span_id, "")
+        if len(path) > len(parents):  # a circle
+            break
+    agent = agents.get(span_id)
+    agents.update(dict.fromkeys(path, agent))
+    return agent
 
 
 class Top(NamedTuple):
@@ -239,6 +272,11 @@ class Rollups:
     def rows(self) -> list[tuple[object, ...]]:
         """For `rollup`."""
         return [(*key, *sums) for key, sums in self._sums.items() if any(sums)]
+
+    def taken_back(self) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
+        """The keys in `rollup` and in `latency` of which less is left, or nothing."""
+        less: list[tuple[object, ...]] = [key for key, sums in self._sums.items() if sums[0] < 0]
+        return less, [key for key, count in self._latencies.items() if count < 0]
 
     def latencies(self) -> list[tuple[object, ...]]:
         """For `latency`."""

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from contextcompany.observatory import sql
-from contextcompany.observatory.database import StoreError, put
+from contextcompany.observatory.database import StoreError, put, put_counts
 from contextcompany.observatory.preparing import Prepared, deflated, dumps, text_of
 from contextcompany.observatory.rows import RunRow, SpanRow
 from contextcompany.observatory.settling import About, Rollups, Settled, Top, counted, settled, topmost
@@ -579,8 +579,7 @@ class _Group:
         put(connection, "put_pieces", self._pieces)
         put(connection, "put_runs", self._runs)
         put(connection, "put_names", [*self._names])
-        put(connection, "put_rollups", self._rollups.rows())
-        put(connection, "put_latencies", self._rollups.latencies())
+        put_counts(connection, self._rollups)
         if self._late:
             connection.execute(sql.text("write/add_meta"), (self._late, "refused_snapshots"))
 
