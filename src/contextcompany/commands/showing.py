@@ -14,7 +14,7 @@ from contextcompany.commands.spans import span_text
 from contextcompany.commands.store import opened, say_context
 from contextcompany.commands.talk import talk_text
 from contextcompany.observatory import queries
-from contextcompany.observatory.turns import turns
+from contextcompany.observatory.exchanges import exchanges
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +44,7 @@ def show(options: argparse.Namespace) -> int:
             detail = _span(store, whole, options.span)
             shown = detail if options.json else span_text(detail, terminal_of(sys.stdout))
         elif options.conversation:
-            said = turns(store, whole)
+            said = exchanges(store, whole)
             if not said:
                 raise CommandError("Nothing that was said in this run is here.")
             shown = said if options.json else talk_text(said, terminal_of(sys.stdout))

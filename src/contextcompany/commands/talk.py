@@ -8,28 +8,28 @@ from contextcompany import _trees
 
 if TYPE_CHECKING:
     from contextcompany._terminal import Terminal
+    from contextcompany.observatory.exchanges import Exchange
     from contextcompany.observatory.fold import Message
-    from contextcompany.observatory.turns import Turn
 
 __all__ = ["messages_text", "talk_text"]
 
 
-def talk_text(said: list[Turn], terminal: Terminal) -> str:
+def talk_text(said: list[Exchange], terminal: Terminal) -> str:
     """Each message under who said it, and which agent where there are several."""
     made: list[str] = []
-    agent = said[0].agent if all(turn.agent == said[0].agent for turn in said) else None
-    for turn in said:
-        if turn.agent != agent:
-            agent = turn.agent
+    agent = said[0].agent if all(each.agent == said[0].agent for each in said) else None
+    for each in said:
+        if each.agent != agent:
+            agent = each.agent
             made += [terminal.styled(f"{terminal.glyphs.dash * 2} {terminal.safe(agent)}", "bold"), ""]
-        if turn.system:
-            made += [*_message({"role": "system", "parts": turn.system}, "", terminal), ""]
-        for message in turn.new:
+        if each.system:
+            made += [*_message({"role": "system", "parts": each.system}, "", terminal), ""]
+        for message in each.new:
             made += [*_message(message, "", terminal), ""]
-        for message in turn.answer:
-            made += [*_message(message, terminal.safe(turn.model), terminal), ""]
-        if turn.status_message and turn.status != "ok":
-            made += [terminal.styled(f"{terminal.glyphs.error} {terminal.safe(turn.status_message)}", "red"), ""]
+        for message in each.answer:
+            made += [*_message(message, terminal.safe(each.model), terminal), ""]
+        if each.status_message and each.status != "ok":
+            made += [terminal.styled(f"{terminal.glyphs.error} {terminal.safe(each.status_message)}", "red"), ""]
     return "\n".join(made).rstrip("\n")
 
 
