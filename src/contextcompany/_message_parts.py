@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import unquote_to_bytes
 
@@ -89,12 +90,20 @@ def _object_fields(value: Any, kind: Any) -> object:
     return fields
 
 
+_ESCAPES = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
+"""In JSON: a pair of surrogates, a lone one, any other escape."""
+
+
 def parsed_json(text: str) -> Any:
-    """The value of a JSON text with every digit of its integers; raises when it is no JSON."""
+    """The value of a JSON text with every digit of its integers; raises when it is no JSON.
+
+    Lone surrogates, which can be escaped in JSON and are in no encodable text, become U+FFFD.
+    """
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return json.loads(text)  # reads all that `json.dumps` writes: NaN, escaped lone surrogates
+        # Reads all that `json.dumps` writes: NaN, escaped lone surrogates.
+        return json.loads(_ESCAPES.sub(lambda found: "\\ufffd" if found[1] else found[0], text))
     if b"0" * 19 in text.encode().translate(_ZEROS):
         return json.loads(text)  # orjson turns integers outside 64 bits into floats
     return value

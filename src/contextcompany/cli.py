@@ -185,11 +185,12 @@ def _add_moving(commands: Any) -> None:
         "moving:export",
         "write runs of the Observatory to a file",
         "Writes runs as OTLP JSON, exactly as they were received, which `import` takes back; as a line of JSON each, "
-        "for jq and pandas; or as Markdown, to read. Without runs and without a filter, writes all there is.",
+        "for jq and pandas; as Markdown, to read; or as HTML, which opens in a browser without a network. Without runs "
+        "and without a filter, writes all there is.",
     )
     export.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its trace's")
     export.add_argument("--filter", help="the runs that a filter lets through, as `status:error since:1d`")
-    export.add_argument("--format", choices=("otlp", "jsonl", "markdown"), default="otlp", help="(otlp)")
+    export.add_argument("--format", choices=("otlp", "jsonl", "markdown", "html"), default="otlp", help="(otlp)")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to; by default standard output")
     import_ = _add(
         commands,

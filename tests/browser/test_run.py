@@ -285,3 +285,41 @@ def test_scripts_say_values_as_pages_do(page, small):
         [words.tokens(int(each)) for each in counts],
         [words.cost(each) for each in costs],
     ]
+
+
+TASKS = """
+window.tasks = [];
+new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((each) => each.duration)))
+  .observe({ type: "longtask", buffered: true });
+"""
+SCROLL = """async () => {
+  window.tasks.length = 0;
+  const grid = document.getElementById("grid");
+  for (let step = 1; step <= 100; step += 1) {
+    grid.scrollTop = (grid.scrollHeight * step) / 100;
+    await new Promise(requestAnimationFrame);
+  }
+  return Math.max(0, ...window.tasks);
+}"""
+
+
+@pytest.mark.benchmark
+@pytest.mark.parametrize(("trace", "count", "most_ms"), [(0xB1, 1_000, 500), (0xB2, 30_000, 1500)])
+def test_how_fast_a_run_opens(page, url, trace, count, most_ms):
+    """By the browser's own clock, from the click to a tree that can be used; and how long scrolling holds it up."""
+    head = span(1, 0, "run", "lead", start=-600, end=-500)  # so long ago that nothing more is waited for
+    kinds = [("step", "gpt-4o"), ("tool_call", "search"), ("run", "helper")]
+    rest = [span(n, max(1, n // 9), *kinds[n % 3], start=n / count * 90 - 600, end=-500) for n in range(2, count + 1)]
+    for at in range(0, len(rest), 1000):
+        send(url, trace, *([head] if not at else []), *rest[at : at + 1000])
+    page.add_init_script(TASKS)
+    found = []
+    for _ in range(3):
+        page.goto(f"/runs/{trace:032x}")
+        page.wait_for_timeout(200)
+        found.append(page.evaluate("performance.getEntriesByName('interactive')[0].startTime"))
+    longest = page.evaluate(SCROLL)
+    print(f"{count:,} spans: {min(found):.0f} ms until it can be used; longest task while scrolling {longest:.0f} ms")
+
+    assert min(found) < most_ms
+    assert longest < 200

@@ -1,4 +1,7 @@
-"""The dashboard, sessions, tool calls, failures, feedback and settings, as a person uses them."""
+"""The dashboard, sessions, tool calls, views of a run, and files that go and come, as a person uses them."""
+
+import json
+import re
 
 import pytest
 from accessibility import assert_accessible
@@ -79,3 +82,118 @@ def test_args_and_result_are_read_on_demand(page):
 
     assert call.get_by_text("The payment provider did not answer").is_visible()
     assert "?span=" in call.get_by_role("link", name="In the run").get_attribute("href")
+
+
+# --- views of a run --------------------------------------------------------------------------------------------------
+
+
+def newest(page, filter_):
+    """The trace of the newest run that a filter lets through."""
+    return page.request.get("/api/runs", params={"filter": filter_, "limit": 1}).json()["runs"][0]["trace_id"]
+
+
+@pytest.mark.parametrize("view", ["conversation", "log", "graph"])
+def test_views_of_a_run_are_accessible(page, axe_source, view):
+    """And not wider than a small screen."""
+    page.goto(f"/runs/{newest(page, 'agent:support')}/{view}")
+    assert_accessible(page, axe_source)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert_accessible(page, axe_source)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_conversation_leads_to_its_spans(page):
+    """By its tabs and its headings."""
+    trace_id = newest(page, "agent:support")
+    page.goto(f"/runs/{trace_id}")
+    page.get_by_role("link", name="Conversation").click()
+    page.get_by_text("1 tool offered, none called").wait_for()
+    assert page.get_by_text("Where is my order").first.is_visible()
+    page.locator(".exchange[data-kind=tool_call] h2 a").click()
+    page.wait_for_url(f"**/runs/{trace_id}?span=*")
+
+
+def test_a_log_is_copied(page):
+    """As Markdown, or with a word to the model that reads it."""
+    page.goto(f"/runs/{newest(page, 'agent:support')}/log")
+    page.get_by_role("button", name="Copy as Markdown").click()
+    page.get_by_text("Copied.").wait_for()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("# support")
+    page.get_by_role("button", name="Copy for an LLM").click()
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('This is the record'))")
+
+
+def test_a_node_leads_to_its_spans_in_the_tree(page):
+    """Where they are found among the others."""
+    page.goto(f"/runs/{newest(page, 'agent:support')}/graph")
+    page.locator(".node[data-kind=tool_call]").get_by_text("search_orders", exact=True).click()
+    page.wait_for_url("**only=tool_call*find=search_orders*")
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def exported(page, trace_id, format_):
+    return page.request.get(f"/api/runs/{trace_id}/export", params={"format": format_}).body()
+
+
+def test_a_run_is_taken_along_as_a_file(page, tmp_path):
+    """It opens from the disk without a network: links open what they lead to, and spans are found."""
+    path = tmp_path / "run.html"
+    path.write_bytes(exported(page, newest(page, "agent:support"), "html"))
+    page.context.set_offline(True)
+    asked, said = [], []
+    page = page.context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(path.as_uri())
+
+    page.locator(".spans a").nth(1).click()
+    assert page.locator(".detail.card[open]").get_by_text("Where is my order").first.is_visible()
+    page.get_by_label("Find spans").fill("search_orders")
+    assert page.locator(".spans .line:not(.aside)").count() == 1
+    assert {url.partition("#")[0] for url in asked} == {path.as_uri()}
+    assert said == []
+
+
+def drop(page, name, content):
+    """As a person drops a file on the page."""
+    page.evaluate(
+        """([name, text]) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([text], name));
+          for (const type of ["dragenter", "dragover", "drop"])
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        [name, content],
+    )
+
+
+def test_files_are_imported_by_dropping_them(page):
+    """On any page; what came is said, and what was refused."""
+    trace_id = newest(page, "agent:support")
+    content = exported(page, trace_id, "otlp").decode()
+    other = "d0" * 16
+    page.goto("/failures")
+    drop(page, "run.jsonl", content.replace(trace_id, other))
+    page.get_by_text("run.jsonl: 3 spans and").wait_for()
+    page.get_by_role("link", name="Show the runs").click()
+    page.locator(f"tr[data-run='{other}']").wait_for()
+    page.wait_for_load_state("load")
+
+    drop(page, "page.html", "<b>no</b>")
+    said = page.get_by_text("page.html: 0 spans").inner_text()
+    assert "1 part refused" in said
+
+
+def test_files_are_imported_by_a_form(page, tmp_path):
+    """Where no script runs."""
+    path = tmp_path / "run.jsonl"
+    path.write_bytes(exported(page, newest(page, "agent:billing"), "otlp"))
+    page.goto("/settings")
+    page.locator("input[type=file]").set_input_files(path)
+    page.get_by_role("button", name="Import").click()
+
+    assert re.search(r"\d spans and \d log records? came", page.locator("#brought h1").inner_text())
+    assert json.loads(path.read_text().splitlines()[0])

@@ -4,6 +4,8 @@ import gzip
 import itertools
 import json
 import math
+import sqlite3
+from contextlib import closing
 
 import pytest
 import requests
@@ -144,6 +146,15 @@ def test_what_is_not_there_is_said(served, path):
     assert "`nobody`" in response.json()["message"]
 
 
+@pytest.mark.parametrize("path", ["/api", "/api/", "/api/rnus", "/api/runs/1/2"])
+def test_who_asks_in_vain_is_told_where_the_document_is(served, path):
+    """It has every question."""
+    response = get(served, path)
+
+    assert response.status_code == 404
+    assert response.json()["message"].endswith("What there is says /api/openapi.json.")
+
+
 def test_what_takes_too_long_is_stopped(tmp_path):
     """So that others get their answers; what is asked next is answered."""
     endless = "(WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT count(*) FROM n)"
@@ -153,6 +164,17 @@ def test_what_takes_too_long_is_stopped(tmp_path):
             reader.rows("runs", 1, where=endless)
 
         assert len(queries.runs(store).runs) == 1
+
+
+def test_a_file_that_has_lost_a_table_is_said(store, served):
+    """Whatever SQLite finds wrong with it, it is a sentence and no traceback."""
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("ALTER TABLE feedback RENAME TO other")
+        response = get(served, "/api/feedback")
+        connection.execute("ALTER TABLE other RENAME TO feedback")
+
+    assert response.status_code == 503
+    assert "cannot be read: no such table: feedback" in response.json()["message"]
 
 
 def test_a_file_that_cannot_be_read_is_said(tmp_path, observatories):

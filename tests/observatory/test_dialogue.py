@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from contextcompany.observatory.dialogue import Part, Speech, dialogue
+from contextcompany.observatory.dialogue import MAX_SPEECHES, Part, Speech, dialogue
 from contextcompany.observatory.values import MAX_NODES, MAX_TEXT, Node, folded, nodes, structure
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
@@ -60,6 +60,20 @@ def test_only_what_is_a_picture_is_shown_as_one(part, kind, value):
     (speech,) = dialogue([said("user", part)])
 
     assert (speech.parts[0].kind, speech.parts[0].value[: len(value)]) == (kind, value)
+
+
+def test_of_very_many_messages_the_first_and_the_last_are_shown():
+    """And how many are between."""
+    made = dialogue([said("user", text(str(number))) for number in range(1000)])
+
+    assert len(made) == MAX_SPEECHES + 1
+    assert [each.parts[0].value for each in (made[0], made[9], made[10], made[11], made[-1])] == [
+        "0",
+        "9",
+        "700 messages between are not on the page: its JSON has them.",
+        "710",
+        "999",
+    ]
 
 
 @pytest.mark.parametrize("message", [{}, {"role": None, "parts": 5}, {"parts": [None, [1], 2]}, {"content": "x"}])

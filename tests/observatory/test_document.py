@@ -1,15 +1,23 @@
 """A run as a document that a person reads."""
 
+import itertools
 import json
+from collections.abc import Iterator
+from typing import NamedTuple
 
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from spans import batch, feedback, messages, run, span, step, tool_call, trace_id
 
-from contextcompany.observatory import exporting
+from contextcompany.observatory import comparing, exporting, queries
+from contextcompany.observatory.contexts import as_json
+from contextcompany.observatory.store import Store
 
 
-def read(store):
-    """The first run, as Markdown."""
-    return b"".join(exporting.of_run(store, trace_id(1), "markdown").content).decode()
+def read(store, trace=1):
+    """A run, as Markdown."""
+    return b"".join(exporting.of_run(store, trace_id(trace), "markdown").content).decode()
 
 
 def headings(text):
@@ -204,3 +212,50 @@ def test_other_spans_are_left_out_unless_they_say_something(store):
     assert headings(read(store)) == ["# support", "## Step: gpt-4o", "## Span: lookup", "## Span: broken"]
     assert "1.00 s, no route\n" not in read(store)
     assert "300 ms, no route\n" in read(store)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["role", "parts", "type", "content", "name", "arguments", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+TEXTS = (
+    VALUES.map(json.dumps) | st.text(max_size=20) | st.integers(300, 1100).map(lambda depth: "[" * depth + "]" * depth)
+)
+KEYS = ["gen_ai__input__messages", "gen_ai__output__messages", "gen_ai__system_instructions"]
+TOOL_KEYS = ["gen_ai__tool__call__arguments", "gen_ai__tool__call__result"]
+DEEP = '[{"role": "user", "parts": [{"type": "x", "y": %s}]}]' % ("[" * 970 + "]" * 970)
+
+
+class Many(NamedTuple):
+    """A store, and numbers for traces that are not in it."""
+
+    store: Store
+    traces: Iterator[int]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    with Store.open(tmp_path_factory.mktemp("store") / "runs.db") as store:
+        yield Many(store, itertools.count(1))
+
+
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.fixed_dictionaries(dict.fromkeys(KEYS + TOOL_KEYS, TEXTS | st.just(DEEP))))
+def test_whatever_was_said_can_be_read_and_compared(many, said):
+    """Messages of any shape, or of none, nested as deeply as may be."""
+    given_ = {key: said[key] for key in TOOL_KEYS}
+    messages_ = {key: said[key] for key in KEYS}
+    traces = next(many.traces), next(many.traces)
+    for trace in traces:
+        spans = run(trace, **messages_), step(trace, 2, **messages_, start=0.1), step(trace, 3, **messages_, start=0.2)
+        many.store.write(batch(*spans, tool_call(trace, 4, **given_), tool_call(trace, 5, **given_, tool=str(trace))))
+    wholes = [queries.run(many.store, trace_id(trace)) for trace in traces]
+
+    assert read(many.store, traces[0]).startswith("# support\n")
+    assert len(as_json(comparing.compare(many.store, *wholes))) > 100

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_bodies import as_json, logs, some_span, some_spans, traces
@@ -219,6 +221,25 @@ def test_reasons_are_bounded_and_counted(store, monkeypatch):
     report = load(store, b"{}\n" * 50 + lines(RUN))
 
     assert (report.refused, len(report.refusals), report.spans) == (50, 10, 1)
+
+
+@st.composite
+def mutations(draw):
+    """A file with bytes changed, taken out, put in, or cut off."""
+    data = bytearray(draw(st.sampled_from([*FILES.values(), *PAYLOADS.values(), *map(gzip.compress, FILES.values())])))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(data) - 1))
+        data[at : at + draw(st.sampled_from([0, 1, 30]))] = draw(st.binary(max_size=8) | st.just(b"\n"))
+    return bytes(data[: draw(st.none() | st.integers(0, len(data)))])
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutations() | st.binary(max_size=200))
+def test_any_bytes_are_taken_or_refused(data):
+    """Nothing else comes of them."""
+    for part in files.parts(io.BytesIO(data), START):
+        assert part.place
+        assert all(reason.encode() for reason in part.batch.refused)
 
 
 # --- exactly once ----------------------------------------------------------------------------------------------------

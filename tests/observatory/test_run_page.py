@@ -222,7 +222,7 @@ def test_what_is_not_here_is_said(served, path):
     answer = get(served, path)
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "is here. It has not arrived, or it was deleted" in answer.text
+    assert "It has not arrived, or it was deleted" in answer.text
 
 
 def test_a_page_whose_span_is_wrong_shows_the_topmost(served, store):
@@ -249,7 +249,8 @@ def test_an_opinion_is_given_by_a_form(served, store):
         span_id(2),
     )
     assert "Wrong &lt;b&gt;order&lt;/b&gt;." in answer.text
-    assert (refused.status_code, refused.text) == (400, "Say a `label`, a `value` or a `text`.")
+    assert refused.status_code == 400
+    assert "Say a label, a value or a text." in re.sub("<[^>]+>", "", refused.text)
 
 
 def test_a_form_does_not_lead_elsewhere(served, store):

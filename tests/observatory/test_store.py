@@ -573,3 +573,13 @@ def test_keeping_knows_nothing_of_the_sdk():
         "store",
         "writing",
     ]
+
+
+def test_escaped_lone_surrogates_are_kept_out(store):
+    """JSON can say them and no text can hold them: they become U+FFFD, and the span is kept."""
+    said = messages("a \ud83d b \ud83d\ude00 \\ud83d")
+    called = tool_call(1, 2, gen_ai__tool__call__arguments=r'["\ud800"]')
+    store.write(batch(run(1, gen_ai__input__messages=said), called))
+
+    assert queries.run(store, trace_id(1)).run.prompt == "a \ufffd b 😀 \\ud83d"
+    assert queries.span(store, trace_id(1), f"{2:016x}").fact.args == ["\ufffd"]

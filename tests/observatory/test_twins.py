@@ -6,7 +6,7 @@ import pytest
 import requests
 from spans import START, batch, feedback, messages, run, step, tool_call, trace_id
 
-from contextcompany.observatory import charts, dashboards, diffs
+from contextcompany.observatory import charts, dashboards, diffs, exporting
 from contextcompany.observatory.diffs import Bit, Row
 from contextcompany.observatory.filters import FilterError, parse, token
 
@@ -280,3 +280,50 @@ def test_pages_have_their_json(store, served):
     for path in ("/dashboard", "/sessions", "/tool_calls?tool=search", "/failures", "/feedback", "/settings"):
         (twin,) = re.findall(r'<link rel="alternate" type="application/json" href="([^"]+)">', page(served, path))
         assert get(served, twin.replace("&amp;", "&")).status_code == 200
+
+
+# --- what is brought -------------------------------------------------------------------------------------------------
+
+
+def bring(observatory, content):
+    """Posted by a form, as a browser does without a script."""
+    headers = {"Origin": observatory.url}
+    return requests.post(f"{observatory.url}/import", files={"file": content}, headers=headers, timeout=20)
+
+
+def test_a_file_is_brought_by_a_form(store, served):
+    """Whatever is in it, boundaries of others and large parts included; what came is said."""
+    store.write(batch(run(1, gen_ai__input__messages=messages("\r\n--x\r\n" * 50_000)), tool_call(1, 2)))
+    content = b"".join(exporting.of_run(store, trace_id(1), "otlp").content)
+    store.delete([trace_id(1)])
+    answer = bring(served, content)
+
+    assert answer.status_code == 200
+    assert "2 spans and 0 log records came" in answer.text
+    assert get(served, f"/api/runs/{trace_id(1)}").json()["run"]["tool_calls"] == 1
+
+
+@pytest.mark.parametrize("content", [b"<b>no</b>", b"", b"\x00\xff" * 100])
+def test_what_is_no_file_of_runs_is_refused(served, content):
+    """With the reason."""
+    answer = bring(served, content)
+
+    assert answer.status_code == 200
+    assert "Nothing came" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nhalf"),
+        ("multipart/form-data; boundary=x", b"y" * 100_000),
+        ("application/x-www-form-urlencoded", b"file=x"),
+    ],
+)
+def test_a_form_without_a_whole_file_is_refused(served, kind, body):
+    """Nothing of it is taken."""
+    headers = {"Origin": served.url, "Content-Type": kind}
+    answer = requests.post(f"{served.url}/import", body, headers=headers, timeout=20)
+
+    assert answer.status_code == 400
+    assert "There is no file in this form" in answer.text

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import orjson
 
-from contextcompany.observatory import comparing, completion, cursors, dashboards, exporting, filters, queries, timeline
+from contextcompany.observatory import (
+    comparing,
+    completion,
+    cursors,
+    dashboards,
+    exchanges,
+    exporting,
+    filters,
+    graphs,
+    queries,
+    timeline,
+)
 from contextcompany.observatory import sessions as sessions_
 from contextcompany.observatory.contexts import (
     About,
@@ -34,7 +45,9 @@ from contextcompany.observatory.parameters import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from contextcompany.observatory.exchanges import Talk
     from contextcompany.observatory.exporting import Export
+    from contextcompany.observatory.graphs import Graph
     from contextcompany.observatory.store import Store
 
 __all__ = [
@@ -42,12 +55,14 @@ __all__ = [
     "MissingError",
     "about",
     "compare",
+    "conversation",
     "dashboard",
     "events",
     "export",
     "export_run",
     "failures",
     "feedback",
+    "graph",
     "histogram",
     "missing_run",
     "run",
@@ -96,6 +111,16 @@ def span(store: Store, given: Given) -> SpanDetail:
     if found is None:
         raise _no_span(span_id, run_id)
     return found
+
+
+def conversation(store: Store, given: Given) -> Talk:
+    """What was said in a run: each request to a model with what is new in it, each tool call with its result."""
+    return exchanges.talk(store, _whole(store, given["run_id"]), since=given["since"], is_whole=given["whole"])
+
+
+def graph(store: Store, given: Given) -> Graph:
+    """Agents, models and tools of a run with what they did, and who called whom how often."""
+    return graphs.graph(_whole(store, given["run_id"]).spans)
 
 
 def sessions(store: Store, given: Given) -> SessionPage:

@@ -69,7 +69,7 @@ async def _healthz(_: Request) -> Response:
 async def _nothing_here(refusals: Refusals, pages: Pages | None, request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
-    if path.startswith("/api/"):
+    if f"{path}/".startswith("/api/"):
         problem = Problem(f"Nothing is at {request.method} {path[:100]}. What there is says {openapi.PATH}.")
         return Response(as_json(problem), status, getattr(error, "headers", None), JSON)
     said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."

@@ -49,6 +49,14 @@ class Assets:
         self._assets[name]
         return f"/static/{self.version}/{name}"
 
+    def text(self, name: str) -> str:
+        """What is in a file.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return self._assets[name].content.decode()
+
     def routes(self) -> list[Route]:
         """Where the files are answered."""
         return [

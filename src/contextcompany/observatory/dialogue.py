@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.fold import Message
 
-__all__ = ["MAX_IMAGE", "Part", "Speech", "dialogue"]
+__all__ = ["MAX_IMAGE", "MAX_SPEECHES", "Part", "Speech", "dialogue"]
 
 MAX_IMAGE: Final = 4_000_000
 """Characters of a picture in base64 that a page shows."""
+
+MAX_SPEECHES: Final = 300
+"""Of one conversation that a page shows."""
+
+_FIRST: Final = 10
 
 _PICTURES: Final = {
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -33,7 +38,7 @@ class Part(NamedTuple):
     """A part of what somebody says."""
 
     kind: str
-    """text, reasoning, call, result, image, attachment, or other."""
+    """text, reasoning, call, result, image, attachment, gap, or other."""
     value: Any
     """Text, arguments, a result; the `data:` URI of an image; what an attachment is; all of a part that is unknown."""
     name: str = ""
@@ -49,7 +54,7 @@ class Speech(NamedTuple):
     """What somebody says at once."""
 
     role: str
-    """user, assistant, system, tool, or what else the sender says."""
+    """user, assistant, system, tool, or what else the sender says; gap: nobody does."""
     parts: list[Part]
     name: str = ""
     """Of who says it, if it is told."""
@@ -57,14 +62,19 @@ class Speech(NamedTuple):
 
 
 def dialogue(messages: list[Message] | None, system: list[Message] | None = None) -> list[Speech]:
-    """What messages say, after the instructions that were given apart from them.
+    """What messages say, after the instructions that were given apart from them; of very many, the first and the last.
 
     A result stands with its call and not where it was sent back to the model, if that call is among the messages.
     """
     said = [_speech(each) for each in messages or ()]
     if system:
         said.insert(0, Speech("system", [*map(_part, system)]))
-    return _paired(said)
+    made = _paired(said)
+    if len(made) <= MAX_SPEECHES:
+        return made
+    left_out = len(made) - MAX_SPEECHES
+    gap = Speech("gap", [Part("gap", f"{left_out:,} messages between are not on the page: its JSON has them.")])
+    return [*made[:_FIRST], gap, *made[_FIRST + left_out :]]
 
 
 def _speech(message: Message) -> Speech:

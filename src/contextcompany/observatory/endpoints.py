@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.store import Store
 
-__all__ = ["ENDPOINTS", "Endpoint"]
+__all__ = ["ENDPOINTS", "SINCE_SPAN", "WHOLE", "Endpoint"]
 
 
 class Endpoint(NamedTuple):
@@ -44,7 +44,8 @@ _CHOSEN = Parameter("filter", "In the filter language; without it, and without `
 _RUNS = Parameter("runs", "Runs by their ids, or their traces', with commas between them.")
 _FORMAT = Parameter(
     "format",
-    "`otlp` is what was received and can be imported again, `jsonl` what is understood, `markdown` for people.",
+    "`otlp` is what was received and can be imported again, `jsonl` what is understood; "
+    "`markdown` and `html` are for people.",
     default="otlp",
     choices=(*FORMATS,),
 )
@@ -74,6 +75,11 @@ _PREFIX = Parameter("prefix", "How the key or the value begins.", default="")
 _PHRASE = Parameter("q", "The phrase; a `*` at its end stands for the rest of a word.", is_needed=True)
 _CHANGE = Parameter("since", "`change` of what was read before, so that nothing between is missed.", "change")
 
+SINCE_SPAN: Final = Parameter("since", "From the span of that number on.", "integer", 0)
+WHOLE: Final = Parameter(
+    "whole", "1 for all messages of each request, also those that the one before had.", "flag", default=False
+)
+
 ENDPOINTS: Final = (
     Endpoint("GET", "/api/runs", answers.runs, (_FILTER, _SORT, _AFTER, _LIMIT)),
     Endpoint("POST", "/api/runs/delete", actions.delete_runs, body=Selection),
@@ -83,6 +89,8 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/api/runs/{run_id}/export", answers.export_run, (_FORMAT,), gives="file"),
     Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}", answers.span),
     Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}/otlp", answers.span_as_received),
+    Endpoint("GET", "/api/runs/{run_id}/conversation", answers.conversation, (SINCE_SPAN, WHOLE)),
+    Endpoint("GET", "/api/runs/{run_id}/graph", answers.graph),
     Endpoint("GET", "/api/sessions", answers.sessions, (_AFTER, _LIMIT)),
     Endpoint("GET", "/api/sessions/{session_id:path}", answers.session, (_AFTER, _LIMIT, _CONTENT)),
     Endpoint("GET", "/api/feedback", answers.feedback, (_AFTER, _LIMIT)),

@@ -5,10 +5,12 @@ line unless it is large. A line has `resourceSpans` and, where a run has log rec
 receivers pass over the one that they do not ask for. `import` takes it back whole.
 `jsonl` has a run a line: what the API answers of it, and what each of its spans says, in our words.
 `markdown` has what was said, in order: see `document`.
+`html` has all that pages show of runs, in one file: see `takeaway`.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -16,7 +18,7 @@ import orjson
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 
-from contextcompany.observatory import document, envelopes, originals, otlp_json, queries
+from contextcompany.observatory import document, envelopes, originals, otlp_json, queries, takeaway
 from contextcompany.observatory.contexts import as_json
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Export", "Format", "everything", "of_run", "of_runs", "of_span"]
 
-Format = Literal["otlp", "jsonl", "markdown"]
+Format = Literal["otlp", "jsonl", "markdown", "html"]
 
 _LINE: Final = 1024 * 1024
 """Bytes of spans as they were received after which a line of `otlp` ends: few, so that a run of any size fits into
@@ -77,7 +79,11 @@ def _export(name: str, format_: Format, content: Iterator[bytes]) -> Export:
 
 
 def _runs(store: Store, trace_ids: Iterable[str], format_: Format) -> Iterator[bytes]:
-    return chain.from_iterable(FORMATS[format_].make(store, trace_id) for trace_id in trace_ids)
+    return FORMATS[format_].make(store, trace_ids)
+
+
+def _each(make: Callable[[Store, str], Iterator[bytes]], store: Store, trace_ids: Iterable[str]) -> Iterator[bytes]:
+    return chain.from_iterable(make(store, trace_id) for trace_id in trace_ids)
 
 
 # --- otlp ------------------------------------------------------------------------------------------------------------
@@ -160,12 +166,13 @@ class _Kind(NamedTuple):
 
     media_type: str
     ending: str
-    make: Callable[[Store, str], Iterator[bytes]]
+    make: Callable[[Store, Iterable[str]], Iterator[bytes]]
 
 
 FORMATS: Final[dict[Format, _Kind]] = {
-    "otlp": _Kind("application/x-ndjson", ".otlp.jsonl", _otlp),
-    "jsonl": _Kind("application/x-ndjson", ".jsonl", _jsonl),
-    "markdown": _Kind("text/markdown; charset=utf-8", ".md", _markdown),
+    "otlp": _Kind("application/x-ndjson", ".otlp.jsonl", partial(_each, _otlp)),
+    "jsonl": _Kind("application/x-ndjson", ".jsonl", partial(_each, _jsonl)),
+    "markdown": _Kind("text/markdown; charset=utf-8", ".md", partial(_each, _markdown)),
+    "html": _Kind("text/html; charset=utf-8", ".html", takeaway.html),
 }
 """The formats, with what each is called."""

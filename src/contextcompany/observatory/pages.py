@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, Any, Final
 
 from anyio.to_thread import run_sync
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from contextcompany.observatory import actions, forms
+from contextcompany.observatory.api import MAX_IMPORT_BYTES
 from contextcompany.observatory.assets import Assets
 from contextcompany.observatory.contexts import Opinion, Problem
 from contextcompany.observatory.forms import FormError
@@ -16,6 +18,7 @@ from contextcompany.observatory.queries import FilterError
 from contextcompany.observatory.rendering import Renderer
 from contextcompany.observatory.run_list import RunList
 from contextcompany.observatory.run_pages import RunPages
+from contextcompany.observatory.run_views import RunViews
 from contextcompany.observatory.twins import Page, Twins
 from contextcompany.observatory.views import PAGES
 
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from contextcompany.observatory.twins import Here
 
 __all__ = ["Pages"]
+
+_IN_MEMORY: Final = 2**20
+"""Bytes of a file that are not put on the disk while it is read."""
 
 
 class Pages:
@@ -45,6 +51,8 @@ class Pages:
             *RunList(self._store, self._renderer, self._refusals).routes(),
             *RunPages(self._store, self._renderer).routes(),
             Route("/feedback", self.give_feedback, methods=["POST"]),
+            Route("/import", self.bring, methods=["POST"]),
+            *RunViews(self._store, self._renderer).routes(),
             *Twins(self._store, self._renderer, (*PAGES, Page("/settings", "settings.html", self._settings))).routes(),
             *self._assets.routes(),
         ]
@@ -64,10 +72,21 @@ class Pages:
             return self._renderer.problem(request, 400, Problem(str(error)))
         return RedirectResponse(back if forms.is_here(back) else "/feedback", 303)
 
+    async def bring(self, request: Request) -> Response:
+        """`POST /import`: takes in the file of a form, and says what came."""
+        with SpooledTemporaryFile(_IN_MEMORY) as file:
+            try:
+                await forms.file(request, file, MAX_IMPORT_BYTES)
+            except FormError as error:
+                return self._renderer.problem(request, 400, Problem(str(error)))
+            file.seek(0)
+            report = await run_sync(actions.load, self._store, {"body": file})
+        return self._renderer.page(request, "brought.html", {"report": report})
+
     def nothing(self, request: Request, status: int, said: str) -> Response | None:
         """For who looks for a page where none is; None for programs."""
         wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
         return self._renderer.problem(request, status, Problem(said)) if wants_page else None
 
     def _settings(self, store: Store, answer: Any, here: Here) -> dict[str, Any]:  # noqa: ARG002 - as all views
-        return {"refused": self._refusals.last, "brought": None}
+        return {"refused": self._refusals.last}

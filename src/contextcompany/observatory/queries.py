@@ -48,6 +48,7 @@ __all__ = [
     "SORTS",
     "FilterError",
     "about",
+    "details",
     "facts",
     "failures",
     "feedback",
@@ -361,11 +362,17 @@ def span(store: Store, trace_id: str, span_id: str) -> SpanDetail | None:
 
 def facts(store: Store, trace_id: str, span_ids: Iterable[str]) -> Iterator[tuple[str, Fact]]:
     """What these spans of a run say, by their ids and in this order, read as they are taken."""
+    return ((each.span.span_id, each.fact) for each in details(store, trace_id, span_ids))
+
+
+def details(store: Store, trace_id: str, span_ids: Iterable[str]) -> Iterator[SpanDetail]:
+    """All that was received of these spans of a run, in this order, read as they are taken; not what counts."""
     logs: dict[str, list[Log]] = defaultdict(list)
     for log in map(originals.read_log, originals.logs_of_run(store, trace_id)):
         logs[log.span_id].append(log)
     for made in map(originals.read_span, originals.spans_of_run(store, trace_id, span_ids)):
-        yield made.span_id, _heard(store.reading.fold(made), logs.get(made.span_id, []))
+        said = logs.get(made.span_id, [])
+        yield SpanDetail(_heard(store.reading.fold(made), said), made, said, None)
 
 
 def _heard(fact: Fact, logs: list[Log]) -> Fact:

@@ -38,7 +38,9 @@ def of_run(whole: Whole, now_ns: int) -> list[Remark]:
         found.append(
             Remark("warning", "The span of the run itself has not arrived, so its prompt and its response are missing.")
         )
-    if run.state == "lost":
+    if run.waiting_ns is not None:
+        found.append(Remark("", f"It has been waiting for a person for {duration(max(0, now_ns - run.waiting_ns))}."))
+    elif run.state == "lost":
         silent = duration(max(0, now_ns - run.seen_ns))
         said = f"Nothing has come of it for {silent}, and it has not ended: its program was stopped, or cannot send."
         found.append(Remark("warning", said))

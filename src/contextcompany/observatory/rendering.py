@@ -12,7 +12,7 @@ from contextcompany.observatory import dialogue, diffs, transcript, values, word
 from contextcompany.observatory.axes import ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
 
@@ -59,6 +59,10 @@ class Renderer:
         )
         self._environment.filters.update(words.FILTERS | values.FILTERS | _FILTERS)
         self._environment.globals["asset"] = assets.url
+
+    def pieces(self, template: str, context: dict[str, Any]) -> Iterator[str]:
+        """What a template makes of values, as it is made."""
+        return self._environment.get_template(template).generate(context)
 
     def problem(self, request: Request, status: int, problem: Problem) -> Response:
         """A page that says why there is no other."""

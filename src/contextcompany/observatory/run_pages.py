@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import orjson
 from anyio.to_thread import run_sync
 from markupsafe import Markup
-from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from contextcompany.observatory import actions, forms, otlp_json, prices, queries, remarks, waterfall
+from contextcompany.observatory import actions, exporting, forms, prices, queries, remarks, waterfall
 from contextcompany.observatory.bill import bill
-from contextcompany.observatory.contexts import Opinion
+from contextcompany.observatory.contexts import Opinion, Problem
 from contextcompany.observatory.custom import SCORES
 from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.parameters import ParameterError
-from contextcompany.observatory.rendering import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from contextcompany.observatory.waterfall import View
 
 __all__ = ["RunPages", "framed"]
+
+_FORMATS: Final = {"otlp": "OTLP JSON", "markdown": "Markdown", "html": "HTML, one file", "jsonl": "JSON"}
+"""What the formats of an export are called."""
 
 _VIEWS: Final = {"": "Tree", "conversation": "Conversation", "log": "Log", "graph": "Graph"}
 """The views of a run, by the last part of their paths."""
@@ -94,8 +96,8 @@ class RunPages:
             opinion = Opinion(run_id, span or None, label or None, value, text or None)
             await run_sync(actions.keep_feedback, self._store, {"body": opinion})
         except (FormError, ParameterError) as error:
-            return Response(str(error), 400, HEADERS, "text/plain")
-        return RedirectResponse(back if back.startswith("/runs/") else f"/runs/{run_id}", 303)
+            return self._renderer.problem(request, 400, Problem(str(error)))
+        return RedirectResponse(back if forms.is_here(back) else f"/runs/{quote(run_id, safe='')}", 303)
 
     def _of_span(self, request: Request, template: str, *, is_own_page: bool) -> Response:
         whole = self._whole(request)
@@ -125,13 +127,19 @@ class RunPages:
             "detail": detail,
             "span_remarks": remarks.of_span(detail),
             "opinions": [each for each in whole.feedback if each.span_id in (span_id, "") or span_id == whole.run.top],
-            "otlp": otlp_json.written(Message, detail.span.raw) if tab == "raw" else None,
+            "otlp": self._otlp(whole.run.trace_id, span_id) if tab == "raw" else None,
             "tabs": waterfall.TABS,
             "is_own_page": False,
         }
 
+    def _otlp(self, trace_id: str, span_id: str) -> Any:
+        found = exporting.of_span(self._store, trace_id, span_id)
+        return None if found is None else orjson.loads(found)
+
     def _missing(self, request: Request) -> Response:
-        return self._renderer.page(request, "missing.html", dict(request.path_params), 404)
+        what = " ".join(f"{name.removesuffix('_id')} {value[:100]}" for name, value in request.path_params.items())
+        said = f"There is no {what} here. It has not arrived, or it was deleted, by somebody or for its age."
+        return self._renderer.problem(request, 404, Problem(said))
 
 
 def framed(whole: Whole, view: View, now_ns: int) -> dict[str, Any]:
@@ -142,6 +150,7 @@ def framed(whole: Whole, view: View, now_ns: int) -> dict[str, Any]:
         "view": view,
         "views": _VIEWS,
         "kinds": waterfall.KINDS,
+        "formats": {format_: label for format_, label in _FORMATS.items() if format_ in exporting.FORMATS},
         "bill": bill(whole, prices.rates),
         "remarks": remarks.of_run(whole, now_ns),
         "waited_ns": _waited(whole),

@@ -74,11 +74,10 @@ def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
     rows = _by_agent([*rows])
     if not any(row.said for row in rows):
         return Counted(rows)
-    starts = {row.span_id: row.start_ns for row in rows}
     tables = set()
 
     def priced(entry: Entry) -> ledger.Price | None:
-        found = price and price(entry.fact, starts[entry.span_id])
+        found = price and price(entry.fact, entry.start_ns)
         if found is None:
             return None
         tables.add(found.version)

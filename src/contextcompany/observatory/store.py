@@ -202,12 +202,18 @@ class Store:
 
         Raises:
             SlowError: it took longer than `read_limit_s`.
+            StoreError: it cannot be read.
         """
         connection = self._connection()
         try:
             connection.execute("BEGIN")
             with self._limited(connection):
                 yield Reader(connection, self._dictionary)
+        except sqlite3.OperationalError as error:
+            if str(error) != "interrupted":
+                raise StoreError(f"{self.path} cannot be read: {error}.") from error
+            said = f"This was not found within {self._read_limit_s:g} s and was stopped. Ask for less, or by a filter."
+            raise SlowError(said) from None
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -224,11 +230,6 @@ class Store:
         timer.start()
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if str(error) != "interrupted":
-                raise
-            said = f"This was not found within {self._read_limit_s:g} s and was stopped. Ask for less, or by a filter."
-            raise SlowError(said) from None
         finally:
             timer.cancel()
 

@@ -16,6 +16,9 @@ __all__ = ["Piece", "fresh", "pieces", "readable", "written"]
 
 _MEDIA: Final = ("blob", "uri", "file")
 
+_MAX_INDENTED: Final = 32
+"""Levels of JSON that is written in lines. Of more, each line would begin with more blanks than it holds."""
+
 
 class Piece(NamedTuple):
     """A part of a message."""
@@ -40,11 +43,12 @@ class Piece(NamedTuple):
 
 def pieces(messages: list[Message] | None, role: str = "") -> Iterator[Piece]:
     """The parts of messages in order; `role` is of messages that do not say theirs, as parts of instructions do not."""
-    for message in messages or ():
-        said_by = message.get("role") or role
-        parts = message.get("parts")
+    listed: list[Any] = messages or []  # of instructions, strangers' spans may say anything
+    for message in listed:
+        said = message if isinstance(message, dict) else {}
+        parts = said.get("parts")
         for part in parts if isinstance(parts, list) else [message]:
-            yield _piece(str(said_by), part)
+            yield _piece(str(said.get("role") or role), part)
 
 
 def _piece(role: str, part: Any) -> Piece:
@@ -80,7 +84,20 @@ def readable(value: object, *, is_sorted: bool = False) -> str:
     found = shapes.parsed(value)
     if isinstance(found, str):
         return found
-    return "" if found is None else json.dumps(found, indent=2, ensure_ascii=False, sort_keys=is_sorted, default=str)
+    if found is None:
+        return ""
+    indent = None if _is_deeper(found, _MAX_INDENTED) else 2
+    if indent is None and isinstance(value, str):
+        return value
+    try:
+        return json.dumps(found, indent=indent, ensure_ascii=False, sort_keys=is_sorted, default=str)
+    except RecursionError:
+        return "[nested too deeply to be written]"
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not levels or any(_is_deeper(each, levels - 1) for each in inside)
 
 
 def written(messages: list[Message] | None, role: str = "") -> str:
@@ -95,8 +112,18 @@ def fresh(fact: Fact, before: Fact | None) -> list[Message]:
     """
     messages = fact.input or []
     known = (before.input or []) if before is not None else []
-    if before is None or messages[: len(known)] != known:
+    if before is None or not _are_equal(messages[: len(known)], known):
         return messages
     rest = messages[len(known) :]
-    answered = [each.get("parts") for each in before.output or ()]
-    return rest[1:] if rest and rest[0].get("role") == "assistant" and rest[0].get("parts") in answered else rest
+    return rest[1:] if rest and any(_is_answer(rest[0], each) for each in before.output or ()) else rest
+
+
+def _is_answer(message: Message, answer: Message) -> bool:
+    return message.get("role") == "assistant" and _are_equal(message.get("parts"), answer.get("parts"))
+
+
+def _are_equal(one: object, other: object) -> bool:
+    try:
+        return one == other
+    except RecursionError:  # nested too deeply to tell
+        return False

@@ -135,7 +135,7 @@ def stretch(whole: Whole, now_ns: int) -> tuple[int, int]:
 
 def rows(whole: Whole, view_: View, now_ns: int) -> Page:
     """A page of the rows that are asked for, each after the one that it hangs under."""
-    lines = whole.spans
+    lines = _with_open_wait(whole, now_ns)
     is_all = not view_.only and not view_.find
     asked = None if is_all else {line.span_id for line in lines if _is_asked(line, view_)}
     kept = None if asked is None else _with_ancestors(lines, asked)
@@ -150,6 +150,19 @@ def rows(whole: Whole, view_: View, now_ns: int) -> Page:
         bar = _bar(line, start, end)
         made.append(Row(line, number, line.span_id in parents, below[line.span_id], is_asked, bar))
     return Page(made, len(numbers))
+
+
+def _with_open_wait(whole: Whole, now_ns: int) -> list[SpanLine]:
+    """The spans; of a run that waits for a person, with that it does."""
+    since, top = whole.run.waiting_ns, whole.run.top
+    if since is None:
+        return whole.spans
+    return [
+        line._replace(waits=[*line.waits, [since - line.start_ns, max(since, now_ns) - line.start_ns]])
+        if line.span_id == top
+        else line
+        for line in whole.spans
+    ]
 
 
 def _is_asked(line: SpanLine, view_: View) -> bool:
@@ -188,7 +201,7 @@ def _bar(line: SpanLine, start: int, end: int) -> Bar:
 
 def columns(whole: Whole, now_ns: int) -> dict[str, Any]:
     """The tree for the script of the page: one list a field, times in microseconds after the run's start."""
-    lines = whole.spans
+    lines = _with_open_wait(whole, now_ns)
     start, end = stretch(whole, now_ns)
     places = {line.span_id: place for place, line in enumerate(lines)}
     return {

@@ -1,6 +1,7 @@
 // What all pages have beside what they show: keys, copying, dialogs, short messages, ages that grow.
 
 import { Completion } from "./complete.js";
+import "./drop.js";
 import { onKey } from "./keys.js";
 
 /** Say something for a few seconds. */

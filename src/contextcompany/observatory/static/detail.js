@@ -22,6 +22,7 @@ export class Detail {
 
   /** Dispatches `shown` on the element when it is there. */
   async show(id, tab = this.tab, raw = this.raw) {
+    const top = id === this.id && tab === this.tab && raw === this.raw ? this.#element.scrollTop : 0;
     [this.id, this.tab, this.raw] = [id, tab, raw];
     this.#asked?.abort();
     const asked = (this.#asked = new AbortController());
@@ -33,8 +34,8 @@ export class Detail {
       const html = await answer.text();
       if (asked.signal.aborted) return;
       this.#element.innerHTML = html;
-      this.#element.scrollTop = 0;
       this.#ready();
+      this.#element.scrollTop = top;
       this.#element.dispatchEvent(new Event("shown"));
     } catch (error) {
       if (error.name === "AbortError") return;

@@ -61,11 +61,23 @@ export class Tree extends EventTarget {
     this.isAsked = this.#asked && new Set(this.#asked);
     this.#body.style.height = `${this.#rows.length * this.#height}px`;
     this.#grid.setAttribute("aria-rowcount", this.#rows.length + 1);
-    const hadFocus = this.#hasFocus;
-    for (const each of this.#elements.values()) each.remove();
-    this.#elements.clear();
+    for (const [number, element] of this.#elements) {
+      if (this.#at.has(number)) this.#fill(element, number);
+      else {
+        this.#elements.delete(number);
+        element.remove();
+      }
+    }
+    this.#head();
     this.#render();
-    if (hadFocus) this.#elements.get(this.current)?.focus({ preventScroll: true });
+  }
+
+  /** What depends on how long the run is. */
+  #head() {
+    const { size, end } = this.#spans;
+    this.#grid.querySelector(".heads .c-name").textContent = `${size.toLocaleString("en")} span${size === 1 ? "" : "s"}`;
+    const [, middle, last] = this.#grid.querySelectorAll(".scale span");
+    [middle.textContent, last.textContent] = [duration(end / 2), duration(end)];
   }
 
   get rows() {

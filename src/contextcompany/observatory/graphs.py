@@ -1,0 +1,148 @@
+"""Who calls whom in a run: agents, models and tools as nodes with counts, laid out in columns. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from contextcompany.observatory.contexts import SpanLine
+
+__all__ = ["Edge", "Graph", "Node", "graph"]
+
+WIDTH: Final = 208
+HEIGHT: Final = 56
+_ACROSS: Final = 120
+_DOWN: Final = 20
+_MARGIN: Final = 12
+
+_MOST: Final = 200
+"""Nodes that are drawn, those that did most; a graph with more says nothing."""
+
+_KINDS: Final = ("run", "step", "tool_call")
+
+
+class Node(NamedTuple):
+    """An agent, a model or a tool, with all that it did in the run."""
+
+    kind: str
+    name: str
+    spans: int
+    errors: int
+    duration_ns: int
+    tokens: int
+    cost: float | None
+    x: float = 0
+    y: float = 0
+
+
+class Edge(NamedTuple):
+    """How often one called another."""
+
+    caller: Node
+    called: Node
+    calls: int
+    errors: int
+    width: float
+    path: str
+    """As SVG draws it."""
+    x: float
+    y: float
+    """Where its number stands."""
+
+
+class Graph(NamedTuple):
+    """Nodes in columns, and the edges between them."""
+
+    nodes: list[Node]
+    edges: list[Edge]
+    width: float
+    height: float
+    left_out: int
+    """Nodes that are not drawn."""
+
+
+_Key = tuple[str, str]
+
+
+def graph(lines: Sequence[SpanLine]) -> Graph:
+    """All of a run: each agent, model and tool once, however often it was called."""
+    keys = {line.span_id: _key(line) for line in lines if line.kind in _KINDS}
+    parents = {line.span_id: line.parent_id for line in lines}
+    spans: dict[_Key, list[SpanLine]] = defaultdict(list)
+    calls: dict[tuple[_Key, _Key], list[SpanLine]] = defaultdict(list)
+    for line in lines:
+        if line.span_id not in keys:
+            continue
+        spans[keys[line.span_id]].append(line)
+        caller = _above(line.parent_id, parents, keys)
+        if caller is not None and caller != keys[line.span_id]:
+            calls[caller, keys[line.span_id]].append(line)
+    most = sorted(spans, key=lambda key: -len(spans[key]))[:_MOST]
+    nodes = {node[:2]: node for node in _placed([_node(key, spans[key]) for key in spans if key in set(most)], calls)}
+    top = max((len(each) for each in calls.values()), default=1)
+    edges = [
+        _edge(nodes[caller], nodes[called], found, top)
+        for (caller, called), found in calls.items()
+        if caller in nodes and called in nodes
+    ]
+    right = max((each.x for each in nodes.values()), default=0) + WIDTH + _MARGIN
+    below = max((each.y for each in nodes.values()), default=0) + HEIGHT + _MARGIN
+    return Graph([*nodes.values()], edges, right, below, len(spans) - len(nodes))
+
+
+def _key(line: SpanLine) -> _Key:
+    return line.kind, (line.model or line.name if line.kind == "step" else line.name)
+
+
+def _above(span_id: str, parents: dict[str, str], keys: dict[str, _Key]) -> _Key | None:
+    """The nearest span above that is an agent, a step or a tool call; a step is not the caller of what it asked for."""
+    while span_id and (span_id not in keys or keys[span_id][0] == "step"):
+        span_id = parents.get(span_id, "")
+    return keys.get(span_id)
+
+
+def _node(key: _Key, lines: list[SpanLine]) -> Node:
+    costs = [each.cost for each in lines if each.cost is not None]
+    return Node(
+        *key,
+        len(lines),
+        sum(each.status == "error" for each in lines),
+        sum(max(0, each.end_ns - each.start_ns) for each in lines if each.end_ns),
+        sum((each.input_tokens or 0) + (each.output_tokens or 0) for each in lines),
+        sum(costs) if costs else None,
+    )
+
+
+def _placed(nodes: list[Node], calls: Iterable[tuple[_Key, _Key]]) -> list[Node]:
+    """Each one column after the first that calls it; what nobody calls is in the first."""
+    callers: dict[_Key, set[_Key]] = defaultdict(set)
+    for caller, called in calls:
+        callers[called].add(caller)
+    columns: dict[_Key, int] = {}
+    waiting = [node[:2] for node in nodes if not callers[node[:2]]] or [node[:2] for node in nodes[:1]]
+    columns.update(dict.fromkeys(waiting, 0))
+    while waiting:
+        at = [called for called, by in callers.items() if called not in columns and by & set(waiting)]
+        columns.update({each: columns[next(iter(callers[each] & set(waiting)))] + 1 for each in at})
+        waiting = at
+    rows: dict[int, int] = defaultdict(int)
+    made = []
+    for node in sorted(nodes, key=lambda each: (_KINDS.index(each.kind), -each.spans)):
+        column = columns.get(node[:2], 0)
+        y = _MARGIN + rows[column] * (HEIGHT + _DOWN)
+        rows[column] += 1
+        made.append(node._replace(x=_MARGIN + column * (WIDTH + _ACROSS), y=y))
+    return made
+
+
+def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int) -> Edge:
+    is_back = called.x <= caller.x
+    x1, x2 = caller.x + (0 if is_back else WIDTH), called.x + (WIDTH if is_back and called.x < caller.x else 0)
+    y1, y2 = caller.y + HEIGHT / 2, called.y + HEIGHT / 2
+    bend = (x2 - x1) / 2 if not is_back else -_ACROSS / 3
+    path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    errors = sum(each.status == "error" for each in lines)
+    return Edge(caller, called, len(lines), errors, 1.5 + 4 * len(lines) / most, path, x2 - 22, y2 - 6)
