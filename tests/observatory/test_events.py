@@ -308,6 +308,17 @@ def test_the_events_of_a_run_end_with_it(store, served):
     assert requests.get(served.url + events_of(1), timeout=SOON_S).status_code == 404
 
 
+def test_who_watches_what_cannot_be_read_is_sent_away(tmp_path, observatories, caplog):
+    """And told again when it comes back, if it can be read then; the log says why."""
+    store = Store.open(tmp_path / "o.db")
+    served = observatories(store=store)
+    store.close()
+    with watching(served) as watcher:
+        watcher.thread.join(SOON_S)
+        assert not watcher.thread.is_alive()
+    assert "The store is closed." in caplog.text
+
+
 def test_watching_ends_with_the_server(tmp_path, observatories):
     """At once, not after the time that answers have."""
     with Store.open(tmp_path / "o.db") as store:
