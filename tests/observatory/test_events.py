@@ -221,6 +221,15 @@ def test_two_hundred_watch_at_once(store, served):
     assert took < 2
 
 
+def test_no_more_watch_than_there_is_memory_for(served, monkeypatch):
+    """Who is too many is told to come back."""
+    monkeypatch.setattr(feed, "MAX_WATCHERS", 1)
+    with watching(served):
+        response = requests.get(served.url + "/api/events", timeout=SOON_S)
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+
 def test_who_reads_nothing_keeps_nobody_waiting(store, served):
     """What it is not told yet is kept nowhere but in the file."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=SOON_S) as asleep:
