@@ -28,14 +28,15 @@ class Glyphs(NamedTuple):
     last: str
     bar: str
     arrow: str
+    back: str
     dot: str
     dash: str
     ellipsis: str
     at_least: str
 
 
-_UNICODE = Glyphs("✓", "◐", "✗", "●", "○", "├─ ", "└─ ", "│  ", "→", " · ", "–", "…", "≥ ")
-_ASCII = Glyphs("+", "~", "x", "*", "?", "|- ", "`- ", "|  ", "->", ", ", "-", "...", ">= ")
+_UNICODE = Glyphs("✓", "◐", "✗", "●", "○", "├─ ", "└─ ", "│  ", "→", "←", " · ", "–", "…", "≥ ")
+_ASCII = Glyphs("+", "~", "x", "*", "?", "|- ", "`- ", "|  ", "->", "<-", ", ", "-", "...", ">= ")
 
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 

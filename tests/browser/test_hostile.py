@@ -4,6 +4,7 @@ A store is filled with it by OTLP's JSON, as anybody might send it, and then all
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -184,10 +185,16 @@ FOREIGN = (
 )
 """What no template of ours has."""
 
+HANDLERS = """() =>
+  [...document.querySelectorAll("*")].flatMap((each) => each.getAttributeNames()).filter((name) => /^on/i.test(name))
+"""
+
+UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
 READ = """() => {
   for (const each of document.querySelectorAll("details")) each.open = true;
-  const drawn = [...document.querySelectorAll("svg text, input:not([type=hidden])")].map((each) => each.textContent + (each.value ?? ""));
-  return document.body.innerText + drawn.join(" ");
+  const drawn = [...document.querySelectorAll("svg text, input:not([type=hidden])")];
+  return document.body.innerText + drawn.map((each) => each.textContent + (each.value ?? "")).join(" ");
 }"""
 """The text that a person sees who unfolds everything."""
 
@@ -225,9 +232,10 @@ PATHS = (
 def assert_inert(page: Page) -> None:
     """What was said is there, as text, and nothing is there that it would be as markup."""
     assert page.locator(FOREIGN).count() == 0
+    assert page.evaluate(HANDLERS) == []
     text = page.evaluate(READ)
     assert MARK in text
-    assert not {"\x1b", "\x07", "\0", "\x08", "\u202e", "\u200f", "\ufeff"} & set(text)
+    assert UNSEEN.findall(text) == []
 
 
 @pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
@@ -237,6 +245,15 @@ def test_what_runs_say_is_text_on_every_page(page, path):
 
     assert answer.status in (200, 404)
     assert_inert(page)
+
+
+@pytest.mark.parametrize("path", ["/runs", f"/runs/{OTHER}", f"/runs/{OTHER}/conversation", f"/runs/{OTHER}/log"])
+def test_a_line_of_10_mb_opens(page, path):
+    """As it begins; no page is as long as it."""
+    page.goto(path)
+
+    assert MARK in page.inner_text("main")
+    assert len(page.content()) < 1_500_000
 
 
 def test_what_runs_say_is_text_in_a_file(page, tmp_path: Path):

@@ -221,6 +221,15 @@ def test_two_hundred_watch_at_once(store, served):
     assert took < 2
 
 
+def test_no_more_watch_than_there_is_memory_for(served, monkeypatch):
+    """Who is too many is told to come back."""
+    monkeypatch.setattr(feed, "MAX_WATCHERS", 1)
+    with watching(served):
+        response = requests.get(served.url + "/api/events", timeout=SOON_S)
+
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+
 def test_who_reads_nothing_keeps_nobody_waiting(store, served):
     """What it is not told yet is kept nowhere but in the file."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=SOON_S) as asleep:
@@ -306,6 +315,17 @@ def test_the_events_of_a_run_end_with_it(store, served):
 
         assert watcher.next()[:2] == ("gone", [trace_id(1)])
     assert requests.get(served.url + events_of(1), timeout=SOON_S).status_code == 404
+
+
+def test_who_watches_what_cannot_be_read_is_sent_away(tmp_path, observatories, caplog):
+    """And told again when it comes back, if it can be read then; the log says why."""
+    store = Store.open(tmp_path / "o.db")
+    served = observatories(store=store)
+    store.close()
+    with watching(served) as watcher:
+        watcher.thread.join(SOON_S)
+        assert not watcher.thread.is_alive()
+    assert "The store is closed." in caplog.text
 
 
 def test_watching_ends_with_the_server(tmp_path, observatories):

@@ -221,7 +221,7 @@ def test_runs_are_deleted_by_a_filter(path, capsys):
 
 def test_nothing_is_deleted_unasked(path, capsys):
     """Where there is nobody to ask, the answer is no."""
-    code, text = command(capsys, "delete", "--filter", "agent:support", "--db", path)
+    code, text = command(capsys, "delete", trace_id(1), "--filter", "agent:support", "--db", path)
 
     assert (code, text) == (1, f"✗ Delete 9 runs in {path}? There is nobody to ask; say --yes.\n")
     with Store.open(path) as store:

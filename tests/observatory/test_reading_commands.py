@@ -418,9 +418,7 @@ user
 
 assistant  gpt-4o
   → find_order({"order": 7})
-
-tool
-  sent
+  ← sent
 
 assistant  gpt-4o
   It was sent.
@@ -432,9 +430,11 @@ def test_a_conversation_of_several_agents(command):
     """Says whose it is."""
     _, out, _ = command("show", "3" * 8, "--conversation")
 
-    assert [line for line in out.splitlines() if line.startswith("–")] == ["–– planner", "–– guide"]
-    turns = json.loads(command("show", "3" * 8, "--conversation", "--json")[1])
-    assert [turn["agent"] for turn in turns] == ["planner", "guide"]
+    talk = json.loads(command("show", "3" * 8, "--conversation", "--json")[1])
+
+    assert [line for line in out.splitlines() if line.startswith("–")] == ["–– planner", "–– guide", "–– planner"]
+    assert [each["agent"] for each in talk["exchanges"]] == ["planner", "guide", "planner"]
+    assert talk["next"] is None
 
 
 # contextcompany tail

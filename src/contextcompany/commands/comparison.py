@@ -12,7 +12,7 @@ from contextcompany.observatory.comparing import is_different
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contextcompany._terminal import Terminal
+    from contextcompany._terminal import Glyphs, Terminal
     from contextcompany.observatory.contexts import Change, Comparison, Pair, Run, Total
 
 __all__ = ["shown"]
@@ -24,7 +24,7 @@ def shown(found: Comparison, terminal: Terminal, *, is_all: bool) -> str:
     """A comparison in lines; only what is different, unless all is wanted."""
     heads = [Text(f"--- {_run(found.before)}", "red"), Text(f"+++ {_run(found.after)}", "green")]
     wanted = [each for each in found.pairs if is_all or is_different(each)]
-    blocks = [heads, _totals(found, is_all=is_all), *([*_pair(each)] for each in wanted)]
+    blocks = [heads, _totals(found, is_all=is_all), *([*_pair(each, terminal.glyphs)] for each in wanted)]
     if left := len(found.pairs) - len(wanted):
         verb, them = ("says", "it") if left == 1 else ("say", "them")
         blocks.append([Text(f"{_words.counted(left, 'span')} {verb} the same (--all shows {them}).", "dim")])
@@ -61,25 +61,26 @@ def _amount(what: str, value: float | None) -> str:
     return words.cost(value) if what == "cost" else words.count(int(value))
 
 
-def _pair(pair: Pair) -> Iterator[Text]:
+def _pair(pair: Pair, glyphs: Glyphs) -> Iterator[Text]:
     sign = "+" if pair.before is None else "-" if pair.after is None else "~" if pair.changes else " "
     line = pair.after or pair.before
     indent = "  " * (line.depth if line else 0)
     yield Text(f"{sign} {indent}{_KINDS[pair.kind]} {pair.name}", "bold")
     for change in pair.changes:
-        yield from (Text(f"    {indent}{plain}", style) for plain, style in _change(change))
+        yield from (Text(f"    {indent}{plain}", style) for plain, style in _change(change, glyphs))
 
 
-def _change(change: Change) -> Iterator[Text]:
+def _change(change: Change, glyphs: Glyphs) -> Iterator[Text]:
     what = change.what.removesuffix("_ns").replace("_", " ")
     if not change.diff:
-        yield Text(f"{what}: {_value(change.what, change.before)} → {_value(change.what, change.after)}")
+        before, after = (_value(change.what, each) for each in (change.before, change.after))
+        yield Text(f"{what}: {before} {glyphs.arrow} {after}")
         return
     yield Text(f"{what}:")
     for each in change.diff[1:]:
-        yield Text("  …" if each.startswith("@@") else f"  {each}", _STYLES.get(each[:1], ""))
+        yield Text(f"  {glyphs.ellipsis if each.startswith('@@') else each}", _STYLES.get(each[:1], ""))
     if change.is_cut:
-        yield Text("  … and more")
+        yield Text(f"  {glyphs.ellipsis} and more")
 
 
 _STYLES: Final = {"-": "red", "+": "green", "@": "dim"}

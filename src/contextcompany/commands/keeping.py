@@ -28,7 +28,7 @@ def delete(options: argparse.Namespace) -> int:
         said = "Nothing says what is to be deleted: name runs, or give --filter. `kind:run` is every run."
         raise CommandError(said, code=2)
     with opened(options, can_write=True) as store:
-        ids = [*_chosen(store, options)]
+        ids = [*dict.fromkeys(_chosen(store, options))]
         question = f"Delete {_words.counted(len(ids), 'run')} in {store.path}?"
         if ids and not options.yes and not agreed(question):
             say("Nothing is deleted.")

@@ -12,9 +12,8 @@ from contextcompany._trees import Row
 from contextcompany.commands import CommandError, cells, say
 from contextcompany.commands.spans import span_text
 from contextcompany.commands.store import opened, say_context
-from contextcompany.commands.talk import talk_text
+from contextcompany.commands.talk import talk_text, whole_talk
 from contextcompany.observatory import queries
-from contextcompany.observatory.turns import turns
 
 if TYPE_CHECKING:
     import argparse
@@ -44,10 +43,10 @@ def show(options: argparse.Namespace) -> int:
             detail = _span(store, whole, options.span)
             shown = detail if options.json else span_text(detail, terminal_of(sys.stdout))
         elif options.conversation:
-            said = turns(store, whole)
-            if not said:
+            talk = whole_talk(store, whole)
+            if not talk.exchanges:
                 raise CommandError("Nothing that was said in this run is here.")
-            shown = said if options.json else talk_text(said, terminal_of(sys.stdout))
+            shown = talk if options.json else talk_text(talk.exchanges, terminal_of(sys.stdout))
         else:
             shown = whole if options.json else _tree(store, whole, terminal_of(sys.stdout))
     (say_context if options.json else say)(shown)

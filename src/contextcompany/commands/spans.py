@@ -28,9 +28,8 @@ def span_text(detail: SpanDetail, terminal: Terminal) -> str:
     title = f"{terminal.styled(*sign)} {terminal.styled(terminal.safe(fact.name), 'bold')}"
     facts = [(name, terminal.safe(text)) for name, text in _facts(detail) if text]
     sections = [
-        ("system", messages_text([{"role": "system", "parts": fact.system}], terminal)[1:] if fact.system else []),
-        ("input", messages_text(fact.input or [], terminal)),
-        ("output", messages_text(fact.output or [], terminal)),
+        ("input", messages_text(fact.input, fact.system, terminal)),
+        ("output", messages_text(fact.output, None, terminal)),
         ("arguments", _value(fact.args, terminal)),
         ("result", _value(fact.result, terminal)),
         ("tools offered", _tools(fact.tool_definitions, terminal)),

@@ -5,55 +5,78 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from contextcompany import _trees
+from contextcompany.observatory import exchanges
+from contextcompany.observatory.dialogue import Part, Speech, dialogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from contextcompany._terminal import Terminal
+    from contextcompany.observatory.contexts import Whole
+    from contextcompany.observatory.exchanges import Exchange, Talk
     from contextcompany.observatory.fold import Message
-    from contextcompany.observatory.turns import Turn
+    from contextcompany.observatory.store import Store
 
-__all__ = ["messages_text", "talk_text"]
+__all__ = ["messages_text", "talk_text", "whole_talk"]
 
 
-def talk_text(said: list[Turn], terminal: Terminal) -> str:
-    """Each message under who said it, and which agent where there are several."""
+def whole_talk(store: Store, whole: Whole) -> Talk:
+    """A conversation with all its pages."""
+    page = exchanges.talk(store, whole)
+    found = [*page.exchanges]
+    while page.next is not None:
+        page = exchanges.talk(store, whole, since=page.next)
+        found += page.exchanges
+    return page._replace(exchanges=found, since=0)
+
+
+def talk_text(said: Iterable[Exchange], terminal: Terminal) -> str:
+    """What each said under who said it, and which agent where there are several."""
+    listed = [*said]
+    agents = {each.agent for each in listed}
     made: list[str] = []
-    agent = said[0].agent if all(turn.agent == said[0].agent for turn in said) else None
-    for turn in said:
-        if turn.agent != agent:
-            agent = turn.agent
+    agent = listed[0].agent if len(agents) == 1 else None
+    for each in listed:
+        if each.agent != agent:
+            agent = each.agent
             made += [terminal.styled(f"{terminal.glyphs.dash * 2} {terminal.safe(agent)}", "bold"), ""]
-        if turn.system:
-            made += [*_message({"role": "system", "parts": turn.system}, "", terminal), ""]
-        for message in turn.new:
-            made += [*_message(message, "", terminal), ""]
-        for message in turn.answer:
-            made += [*_message(message, terminal.safe(turn.model), terminal), ""]
-        if turn.status_message and turn.status != "ok":
-            made += [terminal.styled(f"{terminal.glyphs.error} {terminal.safe(turn.status_message)}", "red"), ""]
+        model = each.line.name if each.line.kind == "step" else ""
+        for speech in each.speeches:
+            made += [*_speech(speech, model if speech.role == "assistant" else "", terminal), ""]
+        if each.line.status_message and each.line.status != "ok":
+            wrong = f"{terminal.glyphs.error} {terminal.safe(each.line.status_message)}"
+            made += [terminal.styled(wrong, "red"), ""]
     return "\n".join(made).rstrip("\n")
 
 
-def messages_text(messages: list[Message], terminal: Terminal) -> list[str]:
+def messages_text(messages: list[Message] | None, system: list[Message] | None, terminal: Terminal) -> list[str]:
     """Messages, each under its role."""
-    return [line for message in messages for line in _message(message, "", terminal)]
+    return [line for speech in dialogue(messages, system) for line in _speech(speech, "", terminal)]
 
 
-def _message(message: Message, who: str, terminal: Terminal) -> list[str]:
-    role = terminal.safe(str(message.get("role") or "message"))
-    named = f"{terminal.styled(role, 'cyan')}  {terminal.styled(who, 'dim')}" if who else terminal.styled(role, "cyan")
-    parts = message.get("parts")
-    return [named.rstrip(), *(line for part in parts or () for line in _part(part, terminal))]
+def _speech(speech: Speech, model: str, terminal: Terminal) -> list[str]:
+    role, more = terminal.safe(speech.role), terminal.safe(" ".join(filter(None, [speech.name, model])))
+    title = terminal.styled(role, "cyan") + (f"  {terminal.styled(more, 'dim')}" if more else "")
+    return [title, *(line for part in speech.parts for line in _part(part, terminal))]
 
 
-def _part(part: Any, terminal: Terminal) -> list[str]:
-    match part:
-        case {"type": "text", "content": str(text)}:
-            return _indented(text, terminal)
-        case {"type": "reasoning", "content": str(text)}:
-            return [terminal.styled(line, "dim") for line in _indented(f"(thinks) {text}", terminal)]
-        case {"type": "tool_call"}:
-            return _indented(f"{terminal.glyphs.arrow} {_trees.part_text(part)}", terminal)
-    return _indented(_trees.part_text(part), terminal)
+def _part(part: Part, terminal: Terminal) -> list[str]:
+    text = part.value if isinstance(part.value, str) else _trees.json_text(part.value)
+    if part.kind == "reasoning":
+        return [terminal.styled(line, "dim") for line in _indented(f"(thinks) {text}", terminal)]
+    if part.kind == "call":
+        made = _indented(f"{terminal.glyphs.arrow} {part.name}({text})", terminal)
+        return made + (_result(part.result, terminal) if part.has_result else [])
+    if part.kind == "result":
+        return _result(part.value, terminal)
+    if part.kind in {"image", "attachment"}:
+        return _indented(f"<{part.kind}{f': {text}' if part.kind == 'attachment' else ''}>", terminal)
+    return _indented(text, terminal)
+
+
+def _result(value: Any, terminal: Terminal) -> list[str]:
+    text = value if isinstance(value, str) else _trees.json_text(value)
+    return _indented(f"{terminal.glyphs.back} {text}", terminal)
 
 
 def _indented(text: str, terminal: Terminal) -> list[str]:

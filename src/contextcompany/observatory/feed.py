@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import time
 from contextlib import contextmanager
 from functools import partial
@@ -27,10 +26,13 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.store import Store
 
-__all__ = ["KEEP_ALIVE_S", "Feed", "OneRun", "Runs", "Watched"]
+__all__ = ["KEEP_ALIVE_S", "MAX_WATCHERS", "Feed", "OneRun", "Runs", "Watched"]
 
 KEEP_ALIVE_S: Final = 15.0
 """After so long without news a comment is sent, which finds out who is gone."""
+
+MAX_WATCHERS: Final = 1000
+"""So many may watch at once. Of each, what it has not read yet is in memory: some 100 KB."""
 
 _LOOK_EVERY_S: Final = 0.1
 _PAUSE: Final = 4
@@ -124,6 +126,11 @@ class Feed:
         self._busy_s = 0.0
         self._is_closed = False
 
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may watch."""
+        return self._watchers >= MAX_WATCHERS
+
     def close(self) -> None:
         """End all streams."""
         self._is_closed = True
@@ -142,15 +149,18 @@ class Feed:
 
     async def events(self, watched: Watched, since: tuple[int, int] | None) -> AsyncIterator[bytes]:
         """What happens to it, since a change; without one, to all runs from now on, and to a run from its beginning."""
-        at = _Place(await self._in_thread(watched.start, self._store) if since is None else since)
+        try:
+            at = _Place(await self._in_thread(watched.start, self._store) if since is None else since)
+            async for body in self._told(watched, at):
+                yield body
+        except StoreError as error:
+            _LOGGER.warning("Who watches is sent away, and comes back: %s", error)
+
+    async def _told(self, watched: Watched, at: _Place) -> AsyncIterator[bytes]:
         yield b"retry: 1000\n\n"
         while not self._is_closed:
             known = self._newest
-            try:
-                seen = await self._look((watched, at, known), partial(watched.look, self._store, at))
-            except StoreError as error:
-                _LOGGER.warning("Who watches is sent away, and comes back: %s", error)
-                return
+            seen = await self._look((watched, at, known), partial(watched.look, self._store, at))
             at = seen.at
             if seen.body:
                 yield seen.body
@@ -168,22 +178,26 @@ class Feed:
 
     async def _look(self, key: Hashable, look: Callable[[], _Seen]) -> _Seen:
         """Once for all who look from the same place at the same moment."""
-        task = self._looks.get(key)
-        if task is None:
+        if key not in self._looks:
             if len(self._looks) >= _SAME:
                 self._looks.clear()
-            task = self._looks[key] = asyncio.create_task(self._in_thread(look))
-            task.add_done_callback(_take_error)
-        return await asyncio.shield(task)
+            self._looks[key] = asyncio.create_task(self._in_thread(look))
+            self._looks[key].add_done_callback(partial(self._forget_failed, key))
+        return await asyncio.shield(self._looks[key])
+
+    def _forget_failed(self, key: Hashable, task: asyncio.Task[_Seen]) -> None:
+        # Asking for the error also says that it was seen: who waited for it may have hung up.
+        if task.cancelled() or task.exception() is not None:
+            self._looks.pop(key, None)
 
     async def _watch(self) -> None:
         """Sees whether there is news, while somebody watches."""
         while self._watchers and not self._is_closed:
             try:
                 newest = await self._in_thread(changes.newest, self._store)
-            except (StoreError, sqlite3.Error):
+            except StoreError:
                 _LOGGER.warning("Who watches is not told for now.", exc_info=True)
-                newest = self._newest
+                newest, self._busy_s = self._newest, _MAX_PAUSE_S
             if newest != self._newest:
                 self._newest = newest
                 self._looks.clear()
@@ -204,12 +218,6 @@ def _timed(work: Callable[..., Any], *values: Any) -> tuple[Any, float]:
     started = time.thread_time()
     found = work(*values)
     return found, time.thread_time() - started
-
-
-def _take_error(task: asyncio.Task[_Seen]) -> None:
-    """Of a look for which nobody waits any more."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _events(events: list[tuple[str, Any]], at: str) -> bytes:

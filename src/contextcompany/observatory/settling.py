@@ -74,11 +74,10 @@ def counted(rows: Iterable[SpanRow], price: Pricing | None = None) -> Counted:
     rows = _by_agent([*rows])
     if not any(row.said for row in rows):
         return Counted(rows)
-    starts = {row.span_id: row.start_ns for row in rows}
     tables = set()
 
     def priced(entry: Entry) -> ledger.Price | None:
-        found = price and price(entry.fact, starts[entry.span_id])
+        found = price and price(entry.fact, entry.start_ns)
         if found is None:
             return None
         tables.add(found.version)
@@ -272,7 +271,7 @@ class Rollups:
 
     def rows(self) -> list[tuple[object, ...]]:
         """For `rollup`."""
-        return [(*key, *sums) for key, sums in self._sums.items() if any(sums)]
+        return [(*key, *map(_fitting, sums)) for key, sums in self._sums.items() if any(sums)]
 
     def taken_back(self) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
         """The keys in `rollup` and in `latency` of which less is left, or nothing."""
@@ -282,3 +281,11 @@ class Rollups:
     def latencies(self) -> list[tuple[object, ...]]:
         """For `latency`."""
         return [(*key, count) for key, count in self._latencies.items() if count]
+
+
+def _fitting(value: float) -> float:
+    """What SQLite takes: durations of spans whose clocks are wrong can add up to more than 64 bits."""
+    return max(-_MOST, min(value, _MOST))
+
+
+_MOST: Final = 2**63 - 1
