@@ -98,6 +98,10 @@ def test_errors_are_found(page, small):
     assert page.locator(".row", has_text="helper").locator(".below").inner_text() == "1"
     page.keyboard.press("e")
     assert current(page).inner_text().startswith("fetch")
+    page.get_by_role("button", name="Fold everything").click()
+    assert names(page) == ["lead", "gpt-4o", "helper", "gpt-4o"]
+    page.locator("#first-error").click()
+    assert current(page).inner_text().startswith("fetch")
     page.get_by_role("link", name="Errors").click()
     assert names(page) == ["lead", "helper", "fetch"]
     assert "only=error" in page.url

@@ -55,8 +55,10 @@ function show() {
   if (isSought && isOnlyMatches) asked = matches;
   tree.show(asked, matches);
   found.textContent = isSought ? `${matches.indexOf(tree.current) + 1 || "–"} of ${matches.length.toLocaleString("en")}` : "";
-  for (const each of document.querySelectorAll("[data-only]")) each.toggleAttribute("aria-current", each.dataset.only === only);
-  for (const each of document.querySelectorAll("[data-only][aria-current]")) each.setAttribute("aria-current", "true");
+  for (const each of document.querySelectorAll("[data-only]")) {
+    if (each.dataset.only === only) each.setAttribute("aria-current", "true");
+    else each.removeAttribute("aria-current");
+  }
   byId("before").hidden = byId("after").hidden = byId("narrow").hidden = !isSought;
   byId("narrow").setAttribute("aria-pressed", isOnlyMatches);
   for (const [name, value] of [["only", only], ["find", isOnlyMatches ? find.value.trim() : ""]]) {
@@ -81,6 +83,20 @@ function nextError() {
   if (!failed.length) return toast("Nothing in this run failed.");
   const here = spans.place[tree.current];
   tree.go(failed.find((number) => spans.place[number] > here) ?? failed[0], { center: true, focus: true });
+}
+
+head.addEventListener("click", (event) => {
+  if (!event.target.closest("#first-error")) return;
+  event.preventDefault();
+  tree.go(spans.of("error")[0], { center: true, focus: true });
+});
+const foldAll = byId("fold-all");
+foldAll.hidden = false;
+foldAll.addEventListener("click", () => fold(foldAll.getAttribute("aria-pressed") !== "true"));
+
+function fold(isFolded) {
+  foldAll.setAttribute("aria-pressed", isFolded);
+  tree.foldAll(isFolded);
 }
 
 find.form.addEventListener("submit", (event) => {
@@ -214,8 +230,8 @@ onKey("/", () => find.select());
 onKey("j", () => tree.step(1));
 onKey("k", () => tree.step(-1));
 onKey("e", nextError);
-onKey("*", () => tree.foldAll(false));
-onKey("-", () => tree.foldAll(true));
+onKey("*", () => fold(false));
+onKey("-", () => fold(true));
 onKey("n", () => (around.next ? location.assign(`/runs/${around.next}`) : toast("This is the last run of the list.")));
 onKey("p", () => (around.previous ? location.assign(`/runs/${around.previous}`) : toast("This is the first run of the list.")));
 onKey("Escape", () => tree.focus());
