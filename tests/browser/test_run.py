@@ -122,6 +122,15 @@ def test_words_are_found(page, small):
     assert len(names(page)) == 6
 
 
+def test_what_was_said_is_found(page, small):
+    """In spans whose names say nothing of it."""
+    page.goto(small)
+    page.locator("#find").fill("needle")
+    expect(page.locator("#found")).to_have_text("1 of 1")
+    assert current(page).inner_text().startswith("gpt-4o")
+    expect(page.locator("#span")).to_contain_text("Find the needle.")
+
+
 def test_tabs_are_swapped_in_place(page, small):
     """By their links and by number, and stay with the next span; values are searched and copied."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

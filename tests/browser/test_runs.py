@@ -245,6 +245,18 @@ def test_the_list_can_be_held_still(page, send):
     expect(page.locator("tr[data-run]")).to_have_count(2)
 
 
+def test_what_others_do_is_not_news(page, send):
+    """Runs that the filter does not let through are neither shown nor counted."""
+    send("mine-1")
+    page.goto("/runs?filter=agent:mine*")
+    page.get_by_role("button", name="Live").click()
+    for number in range(3):
+        send(f"theirs-{number}")
+    send("mine-2")
+
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
+
+
 def test_what_is_new_is_counted_for_who_has_scrolled(page, send):
     """And nothing moves under their eyes."""
     page.goto("/runs")

@@ -10,6 +10,8 @@ import { Spans } from "./spans.js";
 import { Tree } from "./tree.js";
 
 const PAUSE_MS = 90; // after the last step through the tree, before a span is loaded
+const LOOK_MS = 250; // after the last letter, before what was said is looked through
+const LEAST = 2; // letters to look for
 const byId = (id) => document.getElementById(id);
 const head = byId("run-head");
 const run = head.dataset.run;
@@ -39,9 +41,14 @@ const found = byId("found");
 let only = url.searchParams.get("only") ?? "";
 let isOnlyMatches = url.searchParams.has("find");
 let matches = [];
+let said = { text: "", numbers: [] }; // where it stands in what was said, which the Observatory looks up
 
 function show() {
   matches = spans.find(find.value);
+  if (find.value.trim() && said.text === find.value.trim()) {
+    const all = new Set([...matches, ...said.numbers]);
+    matches = [...spans.order].filter((number) => all.has(number));
+  }
   const isSought = find.value.trim() !== "";
   let asked = only ? spans.of(only) : null;
   if (only && isSought) matches = matches.filter((number) => (only === "error" ? spans.status : spans.kind)[number] === only);
@@ -80,10 +87,29 @@ find.form.addEventListener("submit", (event) => {
   event.preventDefault();
   match(1);
 });
-find.addEventListener("input", () => {
-  isOnlyMatches &&= find.value.trim() !== "";
+async function lookUp() {
+  const text = find.value.trim();
+  if (text.length < LEAST || text === said.text) return;
+  const answer = await fetch(`/api/runs/${run}/search?${new URLSearchParams({ q: text })}`).catch(() => null);
+  if (!answer?.ok || text !== find.value.trim()) return;
+  const told = await answer.json();
+  said = { text, numbers: told.span_ids.map((id) => spans.numberOf(id)).filter((number) => number !== undefined) };
+  sought();
+  const left = told.spans - told.looked;
+  found.title = left ? `What was said was looked through in the first ${told.looked.toLocaleString("en")} spans that came` : "";
+}
+
+function sought() {
   show();
   if (matches.length && !matches.includes(tree.current)) match(1);
+}
+
+let lookTimer = 0;
+find.addEventListener("input", () => {
+  isOnlyMatches &&= find.value.trim() !== "";
+  sought();
+  clearTimeout(lookTimer);
+  lookTimer = setTimeout(lookUp, LOOK_MS);
 });
 find.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.shiftKey) {
@@ -139,6 +165,7 @@ byId("span").addEventListener("shown", () => {
 const first = spans.numberOf(url.searchParams.get("span") ?? "") ?? spans.numberOf(byId("split").dataset.span) ?? 0;
 detail.id = spans.id[first];
 show();
+lookUp();
 tree.go(first, { quiet: true, center: true, focus: !isNarrow.matches && document.activeElement === document.body });
 divide(byId("split"), byId("divider"), "run.split");
 performance.mark("interactive");
