@@ -12,6 +12,7 @@ _SYSTEM = "You help customers of a shop. Be brief."
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=alert(2)> \u202eevil\u202c javascript:alert(3) \x1b[31mred\x1b[0m \0"
+    " <svg/onload=alert(4)> [a](javascript:alert(5)) '\"></textarea></script></title><a href=//x.example>b</a> {{7*7}}"
 )
 """What a page must show as it is."""
 

@@ -575,6 +575,13 @@ CALLED = [{"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": 1}}]
             [text("assistant", "[1, 2")],
             id="broken JSON",
         ),
+        pytest.param(
+            {"gen_ai.input.messages": '[{"role": "user", "content": "a\\ud83d \\ud83d\\ude00"}]'},
+            [],
+            [text("user", "a\ufffd \U0001f600")],
+            None,
+            id="half a character",
+        ),
         pytest.param({}, [], None, None, id="nothing"),
     ],
 )
@@ -691,6 +698,9 @@ def test_a_whole_conversation_is_split_at_the_last_answer():
             (10, 1, 7),
         ),
         # What no count is.
+        ({"gen_ai.usage.input_tokens": 10**12, "gen_ai.usage.output_tokens": 10**12 + 1}, (10**12,)),
+        ({"langfuse.observation.usage_details": f'{{"input": 5, "output": {10**30}}}'}, (5,)),
+        ({"output.value": f'{{"choices": [], "usage": {{"prompt_tokens": {10**30}}}}}'}, ()),
         ({"gen_ai.usage.input_tokens": "10", "gen_ai.usage.output_tokens": -1}, ()),
         ({"gen_ai.usage.input_tokens": True, "gen_ai.usage.output_tokens": 1.5}, ()),
         ({"gen_ai.usage.input_tokens": float("nan")}, ()),
@@ -717,6 +727,8 @@ def test_tokens(attributes, tokens):
         ({"gen_ai.usage.cost": "0.5"}, None, None),
         ({"gen_ai.usage.cost": float("inf")}, None, None),
         ({"gen_ai.usage.cost": 0.0}, 0.0, "gen_ai"),
+        ({"gen_ai.usage.cost": 1e10}, None, None),
+        ({"langfuse.observation.cost_details": '{"input": 1e308, "output": 1e308}'}, None, None),
     ],
 )
 def test_cost(attributes, cost, source):

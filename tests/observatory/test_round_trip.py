@@ -184,7 +184,7 @@ TOOL_CALL = ANYTHING | {
     "description": Say(TEXTS, lambda call, value: call.description(value), lambda value: {"tool_description": value}),
     "args": Say(JSON, lambda call, value: call.args(value), lambda value: {"args": value}),
     "result": Say(
-        JSON | st.text(string.ascii_letters + " ", min_size=1, max_size=2000),
+        JSON | TEXTS.map("It is {}".format),
         lambda call, value: call.result(value),
         lambda value: {"result": value},
     ),

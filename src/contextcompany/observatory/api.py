@@ -89,6 +89,8 @@ class Api:
         came_to = request.headers.get("last-event-id", "")
         if came_to:
             given["since"] = parameters.read(endpoint.parameters, [("since", came_to)], time.time_ns())["since"]
+        if self.feed.is_full:
+            raise Refusal(503, "Too many watch already. Try again.", Retry_After="5")
         watched = await run_sync(endpoint.answer, self._store, given, limiter=self._reading)
         return _Events(self.feed, watched, given["since"])
 

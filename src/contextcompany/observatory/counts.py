@@ -7,7 +7,7 @@ that tells whether a part is in its whole. Nothing here raises.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany._envelopes import said_by_response
 
@@ -20,6 +20,7 @@ __all__ = [
     "NO_TOKENS",
     "Tokens",
     "as_count",
+    "as_dollars",
     "as_number",
     "completed",
     "inclusive",
@@ -40,6 +41,12 @@ class Tokens(NamedTuple):
 
 
 NO_TOKENS = Tokens()
+
+MAX_COUNT: Final = 10**12
+"""What is more is no count, and sums of a few million such still fit into 64 bits."""
+
+MAX_DOLLARS: Final = 10**9
+"""Likewise no cost."""
 
 
 def inclusive(said: Tokens, total: int | None) -> Tokens:
@@ -85,7 +92,8 @@ def of_step_data(said: StepData | None) -> Tokens:
     if said is None:
         return NO_TOKENS
     tokens = said.tokens
-    return Tokens(tokens.input, tokens.completion, tokens.cached, tokens.cache_write, tokens.reasoning)
+    counts = (tokens.input, tokens.completion, tokens.cached, tokens.cache_write, tokens.reasoning)
+    return Tokens(*map(as_count, counts))
 
 
 def completed(made: Tokens, whole: Tokens) -> Tokens:
@@ -97,16 +105,22 @@ def completed(made: Tokens, whole: Tokens) -> Tokens:
 
 def total_cost(costs: Mapping[str, Any]) -> float | None:
     """The total of an object with costs, or their sum if it has none."""
-    known = {key.removesuffix("_cost"): cost for key, each in costs.items() if (cost := as_number(each)) is not None}
+    known = {key.removesuffix("_cost"): cost for key, each in costs.items() if (cost := as_dollars(each)) is not None}
     total = known.pop("total", None)
     return total if total is not None or not known else math.fsum(known.values())
 
 
 def as_count(value: Any) -> int | None:
-    """A whole number of zero or more; JavaScript's come as floats."""
+    """A whole number from zero to `MAX_COUNT`; JavaScript's come as floats."""
     if type(value) is float and value.is_integer():
         value = int(value)
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
+
+
+def as_dollars(value: Any) -> float | None:
+    """A number of US dollars up to `MAX_DOLLARS`."""
+    number = as_number(value)
+    return number if number is not None and abs(number) <= MAX_DOLLARS else None
 
 
 def as_number(value: Any) -> float | None:

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.store import Store
 
-__all__ = ["KEEP_ALIVE_S", "Feed", "OneRun", "Runs", "Watched"]
+__all__ = ["KEEP_ALIVE_S", "MAX_WATCHERS", "Feed", "OneRun", "Runs", "Watched"]
 
 KEEP_ALIVE_S: Final = 15.0
 """After so long without news a comment is sent, which finds out who is gone."""
+
+MAX_WATCHERS: Final = 1000
+"""So many may watch at once. Of each, what it has not read yet is in memory: some 100 KB."""
 
 _LOOK_EVERY_S: Final = 0.1
 _PAUSE: Final = 4
@@ -122,6 +125,11 @@ class Feed:
         self._looks: dict[Hashable, asyncio.Task[_Seen]] = {}
         self._busy_s = 0.0
         self._is_closed = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nobody else may watch."""
+        return self._watchers >= MAX_WATCHERS
 
     def close(self) -> None:
         """End all streams."""

@@ -17,6 +17,7 @@ from contextcompany.observatory.conversation import Conversation, conversation, 
 from contextcompany.observatory.counts import (
     NO_TOKENS,
     Tokens,
+    as_dollars,
     as_number,
     completed,
     inclusive,
@@ -406,7 +407,7 @@ _NOTHING: list[int | None] = [None] * len(Tokens._fields)
 
 
 def _cost(told: Told, read_as: str) -> tuple[float | None, str | None]:
-    cost, costs = told.number("cost"), shapes.parsed(told.facts.get("costs"))
+    cost, costs = as_dollars(told.facts.get("cost")), shapes.parsed(told.facts.get("costs"))
     if cost is None and type(costs) is dict:
         cost = total_cost(costs)
     if cost is None:

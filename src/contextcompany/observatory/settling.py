@@ -271,7 +271,7 @@ class Rollups:
 
     def rows(self) -> list[tuple[object, ...]]:
         """For `rollup`."""
-        return [(*key, *sums) for key, sums in self._sums.items() if any(sums)]
+        return [(*key, *map(_fitting, sums)) for key, sums in self._sums.items() if any(sums)]
 
     def taken_back(self) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
         """The keys in `rollup` and in `latency` of which less is left, or nothing."""
@@ -281,3 +281,11 @@ class Rollups:
     def latencies(self) -> list[tuple[object, ...]]:
         """For `latency`."""
         return [(*key, count) for key, count in self._latencies.items() if count]
+
+
+def _fitting(value: float) -> float:
+    """What SQLite takes: durations of spans whose clocks are wrong can add up to more than 64 bits."""
+    return max(-_MOST, min(value, _MOST))
+
+
+_MOST: Final = 2**63 - 1

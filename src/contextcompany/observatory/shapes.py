@@ -6,10 +6,12 @@ are found: as JSON text, as one attribute per field, as events. Nothing here rai
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from contextcompany._message_parts import parsed_json
 from contextcompany._messages import prompt, response, tool_definitions
+from contextcompany.observatory.otlp_json import encodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,9 +51,24 @@ def parsed(value: object) -> Any:
     if type(value) is not str or value[:1] not in _OPENERS:
         return value
     try:
-        return parsed_json(value)
+        made = parsed_json(value)
+        return _encodable(made) if _HALVES.search(value) else made
     except (ValueError, RecursionError):
         return value
+
+
+_HALVES = re.compile(r"\\u[dD][89a-fA-F]")
+"""Escaped halves of characters; those that stand alone have no UTF-8, so nothing could keep what has them."""
+
+
+def _encodable(value: Any) -> Any:
+    if type(value) is str:
+        return encodable(value)
+    if type(value) is list:
+        return [_encodable(each) for each in value]
+    if type(value) is dict:
+        return {encodable(key): _encodable(each) for key, each in value.items()}
+    return value
 
 
 _OPENERS = frozenset('[{"0123456789-tfn')
