@@ -1,6 +1,6 @@
 """What every test starts from: a clean environment, no network beyond loopback, a fresh pipeline.
 
-Tests that run for minutes or hours run only when asked for: `pytest -m soak`.
+Tests that run for minutes or hours, or that measure, run only when asked for: `pytest -m soak`, `-m benchmark`.
 """
 
 import gc
@@ -22,13 +22,12 @@ _NUMBERS = itertools.count(1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the soak unless `-m` names it."""
-    if "soak" in (config.option.markexpr or ""):
-        return
-    soaking = [item for item in items if item.get_closest_marker("soak")]
-    if soaking:
-        config.hook.pytest_deselected(items=soaking)
-        items[:] = [item for item in items if item not in soaking]
+    """Leave out the soak and what measures, unless `-m` names it."""
+    unasked = [each for each in ("soak", "benchmark") if each not in (config.option.markexpr or "")]
+    left_out = [item for item in items if any(map(item.get_closest_marker, unasked))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_collection_finish() -> None:

@@ -96,7 +96,8 @@ def use(where: tcc.Run, clock: Clock, messages: list[Any], calls: Sequence[Call]
         passed = call.seconds
         recorded.result(call.result).end_time(clock.now()).end()
     for number, call in enumerate(calls):
-        messages.append({"role": "tool", "tool_call_id": f"call_{number}", "content": json.dumps(call.result)})
+        content = call.result if isinstance(call.result, str) else json.dumps(call.result)
+        messages.append({"role": "tool", "tool_call_id": f"call_{number}", "content": content})
 
 
 def _completion(model: str, messages: list[Any], answer: str | Sequence[Call]) -> dict[str, Any]:

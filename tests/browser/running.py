@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import requests
 from playwright.sync_api import Browser, sync_playwright
 
-__all__ = ["CHROMIUM", "chromium", "fill", "observatory"]
+__all__ = ["CHROMIUM", "chromium", "fill", "newest", "observatory"]
 
 CHROMIUM = shutil.which("chromium")
 
@@ -50,6 +51,12 @@ def fill(url: str, outbox: Path) -> None:
     script = Path(__file__).with_name("filling.py")
     told = {"TCC_URL": url, "TCC_OUTBOX_DIR": str(outbox)}
     subprocess.run([sys.executable, script], env=environ | told, check=True, timeout=60)
+
+
+def newest(url: str, filter_: str) -> str:
+    """Where the newest run is that a filter lets through."""
+    found = requests.get(f"{url}/api/runs", {"filter": filter_, "limit": 1}, timeout=10).json()["runs"]
+    return f"/runs/{found[0]['trace_id']}"
 
 
 @contextmanager

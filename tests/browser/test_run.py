@@ -8,16 +8,12 @@ import pytest
 import requests
 from accessibility import assert_accessible
 from playwright.sync_api import expect
+from running import newest
 
 from contextcompany.observatory import words
 
 KINDS = {"run": ("invoke_agent", "gen_ai.agent.name"), "step": ("chat", "gen_ai.request.model")}
 KINDS["tool_call"] = ("execute_tool", "gen_ai.tool.name")
-
-
-def one(url, filter_):
-    """The newest run that a filter lets through."""
-    return requests.get(f"{url}/api/runs", {"filter": filter_, "limit": 1}, timeout=10).json()["runs"][0]["trace_id"]
 
 
 def span(number, parent, kind, name, *, start=0.0, end=1.0, error="", **attributes):
@@ -102,6 +98,10 @@ def test_errors_are_found(page, small):
     assert page.locator(".row", has_text="helper").locator(".below").inner_text() == "1"
     page.keyboard.press("e")
     assert current(page).inner_text().startswith("fetch")
+    page.get_by_role("button", name="Fold everything").click()
+    assert names(page) == ["lead", "gpt-4o", "helper", "gpt-4o"]
+    page.locator("#first-error").click()
+    assert current(page).inner_text().startswith("fetch")
     page.get_by_role("link", name="Errors").click()
     assert names(page) == ["lead", "helper", "fetch"]
     assert "only=error" in page.url
@@ -124,6 +124,15 @@ def test_words_are_found(page, small):
     page.keyboard.press("Escape")
     expect(current(page)).to_be_focused()
     assert len(names(page)) == 6
+
+
+def test_what_was_said_is_found(page, small):
+    """In spans whose names say nothing of it."""
+    page.goto(small)
+    page.locator("#find").fill("needle")
+    expect(page.locator("#found")).to_have_text("1 of 1")
+    assert current(page).inner_text().startswith("gpt-4o")
+    expect(page.locator("#span")).to_contain_text("Find the needle.")
 
 
 def test_tabs_are_swapped_in_place(page, small):
@@ -260,7 +269,7 @@ def test_a_run_is_accessible(page, small, axe_source):
 
 def test_hostile_runs_are_text(page, url):
     """In the tree, in the head and in each tab."""
-    page.goto(f"/runs/{one(url, 'model:model-of-nobody')}")
+    page.goto(newest(url, "model:model-of-nobody"))
     assert "<script>alert(1)</script>" in page.locator("#run-head h1").inner_text()
     assert "<script>alert(1)</script>" in page.locator("#rows").inner_text()
     for number in range(1, 8):

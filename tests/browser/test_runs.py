@@ -69,7 +69,7 @@ def test_the_list_is_accessible(page, axe_source, path):
 def test_nothing_is_cut(page):
     """The page is as wide as the screen, whatever stands in it."""
     page.goto("/runs")
-    for width in (360, 768, 1280, 1920, 2560):
+    for width in (360, 768, 800, 1024, 1160, 1280, 1920, 2560):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
@@ -243,6 +243,18 @@ def test_the_list_can_be_held_still(page, send):
     news.click()
 
     expect(page.locator("tr[data-run]")).to_have_count(2)
+
+
+def test_what_others_do_is_not_news(page, send):
+    """Runs that the filter does not let through are neither shown nor counted."""
+    send("mine-1")
+    page.goto("/runs?filter=agent:mine*")
+    page.get_by_role("button", name="Live").click()
+    for number in range(3):
+        send(f"theirs-{number}")
+    send("mine-2")
+
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
 
 
 def test_what_is_new_is_counted_for_who_has_scrolled(page, send):

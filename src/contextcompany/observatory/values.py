@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany.observatory.shapes import parsed
@@ -37,7 +38,9 @@ _SLACK: Final = 600
 
 _MAX_DEPTH: Final = 40
 _OPEN_TO: Final = 2
-"""Levels of a tree that are open at first."""
+"""Levels of a tree that are open at first; one with few nodes is open."""
+
+_FEW: Final = 40
 
 
 class Folded(NamedTuple):
@@ -80,6 +83,7 @@ class Node(NamedTuple):
 def nodes(value: Any) -> Iterator[Node]:
     """A value as a tree, flat: what opens is followed by what is in it. What is too much or too deep is counted."""
     left, room = MAX_NODES, MAX_TEXT
+    open_to = _MAX_DEPTH if _is_small(value) else _OPEN_TO
     waiting: list[Iterator[tuple[str | None, Any]]] = [iter([(None, value)])]
     while waiting:
         found = next(waiting[-1], None)
@@ -101,8 +105,18 @@ def nodes(value: Any) -> Iterator[Node]:
         elif len(waiting) > _MAX_DEPTH:
             yield Node("leaf", key, "Nested too deeply to be shown.", "word")
         else:
-            yield _opened(key, each, is_open=len(waiting) <= _OPEN_TO)
+            yield _opened(key, each, is_open=len(waiting) <= open_to)
             waiting.append(_inside(each))
+
+
+def _is_small(value: Any) -> bool:
+    count, waiting = 0, [value]
+    while waiting and count <= _FEW:
+        each = waiting.pop()
+        if isinstance(each, (dict, list)):
+            waiting += islice(each.values() if isinstance(each, dict) else each, _FEW + 1)
+        count += 1
+    return count <= _FEW
 
 
 def _inside(value: dict[str, Any] | list[Any]) -> Iterator[tuple[str | None, Any]]:

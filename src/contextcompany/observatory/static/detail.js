@@ -75,7 +75,7 @@ export class Detail {
     const field = document.createElement("input");
     Object.assign(field, { type: "search", className: "field tree-find", placeholder: "Find in these values" });
     field.setAttribute("aria-label", "Find in these values");
-    body.prepend(field);
+    (body.querySelector(".as") ?? body).prepend(field);
   }
 }
 

@@ -10,6 +10,7 @@ export class List {
   #more;
   #columns;
   #kept = new Map();
+  #runs = new Set();
   #isLoading = false;
   #seen = new IntersectionObserver((entries) => this.#turn(entries), { rootMargin: FAR });
   #end = new IntersectionObserver((entries) => entries.some((each) => each.isIntersecting) && this.#load(), { rootMargin: SOON });
@@ -20,12 +21,23 @@ export class List {
     this.#more = more;
     this.#columns = table.tHead.rows[0].cells.length;
     for (const part of table.tBodies) this.#seen.observe(part);
+    for (const run of this.rows().keys()) this.#runs.add(run);
     this.#end.observe(more);
   }
 
   /** The rows that are there, by their run. */
   rows() {
     return new Map([...this.#table.querySelectorAll("tr[data-run]")].map((row) => [row.dataset.run, row]));
+  }
+
+  /** Whether a run is listed, be its row put aside. */
+  has(run) {
+    return this.#runs.has(run);
+  }
+
+  /** What was put aside is not as it was: it is asked for again when it is needed. */
+  forget() {
+    this.#kept.clear();
   }
 
   /** The rows of these runs as they are now; those that the filter does not let through any more are missing. */
@@ -44,6 +56,7 @@ export class List {
       each.remove();
     }
     this.#kept.clear();
+    this.#runs.clear();
     this.#put(part);
     this.#focus(place);
     this.#news();
@@ -57,8 +70,10 @@ export class List {
       const place = known.get(run);
       const row = rows.get(run);
       if (!place) continue;
-      if (!row) place.remove();
-      else if (place.outerHTML !== row.outerHTML) {
+      if (!row) {
+        place.remove();
+        this.#runs.delete(run);
+      } else if (place.outerHTML !== row.outerHTML) {
         row.querySelector("input").checked = place.querySelector("input").checked;
         place.replaceWith(row);
       }
@@ -83,6 +98,7 @@ export class List {
   }
 
   #put(part) {
+    for (const row of part.rows) this.#runs.add(row.dataset.run);
     this.#table.append(part);
     this.#seen.observe(part);
     const next = part.dataset.next;
@@ -107,7 +123,7 @@ export class List {
 
   #turn(entries) {
     for (const { target: part, isIntersecting, boundingClientRect } of entries) {
-      if (isIntersecting && part.dataset.aside !== undefined) this.#bringBack(part);
+      if (isIntersecting && part.dataset.aside !== undefined) this.#bringBack(part).catch((error) => console.warn("These rows are missing.", error));
       else if (!isIntersecting && boundingClientRect.height && part.dataset.aside === undefined) this.#putAside(part, boundingClientRect.height);
     }
   }
@@ -127,11 +143,12 @@ export class List {
   }
 
   async #bringBack(part) {
-    delete part.dataset.aside;
-    const kept = this.#kept.get(part.dataset.after);
+    const { after } = part.dataset;
+    const kept = this.#kept.get(after);
     if (kept !== undefined) part.innerHTML = kept;
-    else part.replaceChildren(...(await this.#fetch({ after: part.dataset.after })).rows);
-    this.#kept.delete(part.dataset.after);
+    else part.replaceChildren(...(await this.#fetch({ after })).rows);
+    delete part.dataset.aside;
+    this.#kept.delete(after);
     this.#changed();
   }
 

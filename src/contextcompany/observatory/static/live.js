@@ -1,6 +1,7 @@
 // What happens to runs, as it happens: at the top of the list they appear, further down they are counted.
 
 const PAUSE_MS = 600; // between two looks, however much happens
+const AT_ONCE = 100; // rows that are asked for
 const TOP = 24; // pixels scrolled that are still the top
 
 /** Follows `/api/events` for a list. */
@@ -46,11 +47,23 @@ export class Live {
       this.#stream.addEventListener(name, (event) => {
         if (event.lastEventId) this.#change = event.lastEventId;
         does(JSON.parse(event.data));
-        this.#look();
       });
-    on("run", (run) => this.#changed.add(run.trace_id));
-    on("gone", (runs) => runs.forEach((run) => this.#changed.add(run)));
-    on("reload", () => (this.#isAnew = true));
+    on("run", (run) => this.#note(run.trace_id));
+    on("gone", (runs) => {
+      for (const run of runs) {
+        this.#news.delete(run);
+        if (this.#list.has(run)) this.#note(run); // of others nothing is seen here
+      }
+    });
+    on("reload", () => {
+      this.#isAnew = true;
+      this.#look();
+    });
+  }
+
+  #note(run) {
+    this.#changed.add(run);
+    this.#look();
   }
 
   #close() {
@@ -74,13 +87,18 @@ export class Live {
   }
 
   async #take() {
-    const known = this.#list.rows();
-    for (const run of this.#changed) if (!known.has(run)) this.#news.add(run);
-    if (!this.#isPaused && window.scrollY <= TOP && this.#parts.isFirst) return this.#show();
-    const here = this.#isPaused ? [] : [...this.#changed].filter((run) => known.has(run)).slice(0, 100);
-    if (here.length) this.#list.replace(here, await this.#list.ask(here));
-    if (!this.#isPaused) this.#changed.clear();
+    for (const run of this.#changed) if (!this.#list.has(run)) this.#news.add(run);
     this.#count();
+    if (this.#isPaused) return;
+    if (window.scrollY <= TOP && this.#parts.isFirst && !String(getSelection())) return this.#show();
+    const shown = this.#list.rows();
+    const here = [...this.#changed].filter((run) => shown.has(run)).slice(0, AT_ONCE);
+    if (here.length) this.#list.replace(here, await this.#list.ask(here));
+    else {
+      if (this.#changed.size) this.#list.forget(); // some of what changed is put aside
+      this.#changed.clear();
+    }
+    for (const run of here) this.#changed.delete(run);
   }
 
   async #show() {
