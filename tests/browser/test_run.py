@@ -98,6 +98,10 @@ def test_errors_are_found(page, small):
     assert page.locator(".row", has_text="helper").locator(".below").inner_text() == "1"
     page.keyboard.press("e")
     assert current(page).inner_text().startswith("fetch")
+    page.get_by_role("button", name="Fold everything").click()
+    assert names(page) == ["lead", "gpt-4o", "helper", "gpt-4o"]
+    page.locator("#first-error").click()
+    assert current(page).inner_text().startswith("fetch")
     page.get_by_role("link", name="Errors").click()
     assert names(page) == ["lead", "helper", "fetch"]
     assert "only=error" in page.url
@@ -120,6 +124,15 @@ def test_words_are_found(page, small):
     page.keyboard.press("Escape")
     expect(current(page)).to_be_focused()
     assert len(names(page)) == 6
+
+
+def test_what_was_said_is_found(page, small):
+    """In spans whose names say nothing of it."""
+    page.goto(small)
+    page.locator("#find").fill("needle")
+    expect(page.locator("#found")).to_have_text("1 of 1")
+    assert current(page).inner_text().startswith("gpt-4o")
+    expect(page.locator("#span")).to_contain_text("Find the needle.")
 
 
 def test_tabs_are_swapped_in_place(page, small):

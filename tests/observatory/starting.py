@@ -4,9 +4,10 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 
-__all__ = ["COMMAND", "running"]
+__all__ = ["COMMAND", "running", "wait_until"]
 
 COMMAND = [sys.executable, "-m", "contextcompany", "observatory"]
 
@@ -24,3 +25,12 @@ def running(*arguments):
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20) == ("", "")
     assert process.returncode == 0
+
+
+def wait_until(condition, seconds=30):
+    """What it gives as soon as that is something."""
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return found

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from starting import COMMAND, running
+from starting import COMMAND, running, wait_until
 
 from contextcompany import _demo_scenes as scenes
 from contextcompany._demo_shop import Then
@@ -15,15 +15,6 @@ from contextcompany.cli import main
 from contextcompany.observatory import queries
 from contextcompany.observatory.store import Store
 from contextcompany.testing import capture
-
-
-def wait_until(condition, seconds=30):
-    """What it gives as soon as that is something."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-    return found
 
 
 def has_screen_that_writes(monkeypatch, path):

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from contextcompany.observatory.dialogue import MAX_SPEECHES, Part, Speech, dialogue
+from contextcompany.observatory.dialogue import MAX_SAID, MAX_SPEECHES, Part, Speech, dialogue
 from contextcompany.observatory.values import MAX_NODES, MAX_TEXT, Node, folded, nodes, structure
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n and so on").decode()
@@ -74,6 +74,16 @@ def test_of_very_many_messages_the_first_and_the_last_are_shown():
         "710",
         "999",
     ]
+
+
+def test_a_page_does_not_have_all_of_very_much():
+    """Each text is cut where it has more than its share."""
+    made = dialogue(
+        [said("user", text("x" * MAX_SAID)), said("user", text("short")), said("user", text("y" * MAX_SAID))]
+    )
+
+    assert made[1].parts[0].value == "short"
+    assert made[2].parts[0].value.endswith("y…\n\n1,333,334 characters more are in its JSON.")
 
 
 @pytest.mark.parametrize("message", [{}, {"role": None, "parts": 5}, {"parts": [None, [1], 2]}, {"content": "x"}])

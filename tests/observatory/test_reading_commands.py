@@ -8,9 +8,10 @@ import sys
 from contextlib import closing, contextmanager
 
 import pytest
-from starting import running
+from starting import running, wait_until
 
 from contextcompany.cli import main
+from contextcompany.observatory import queries
 from contextcompany.observatory.store import Store
 from programs import finish, run_program, start_program
 
@@ -72,6 +73,8 @@ def db(tmp_path_factory):
     path = tmp_path_factory.mktemp("reading") / "runs.db"
     with running("--port", "0", "--db", str(path), "--json") as said:
         run_program(RECORD, said["url"])
+        with Store.open(path, can_write=False) as store:
+            wait_until(lambda: queries.trailing(store).trailing == 0)
         yield path
 
 

@@ -15,6 +15,7 @@ from contextcompany.observatory import (
     exchanges,
     exporting,
     filters,
+    finding,
     graphs,
     queries,
     timeline,
@@ -28,6 +29,7 @@ from contextcompany.observatory.contexts import (
     Dashboard,
     Failures,
     FeedbackPage,
+    Found,
     Histogram,
     Hits,
     RunPage,
@@ -69,6 +71,7 @@ __all__ = [
     "run_events",
     "runs",
     "search",
+    "search_run",
     "session",
     "sessions",
     "span",
@@ -206,6 +209,15 @@ def span_as_received(store: Store, given: Given) -> orjson.Fragment:
     if found is None:
         raise _no_span(span_id, run_id)
     return orjson.Fragment(found)
+
+
+def search_run(store: Store, given: Given) -> Found:
+    """In which spans of a run a text stands, in small or capital letters, looked for as long as a second."""
+    run_id = given["run_id"]
+    trace_id = queries.trace_of(store, run_id)
+    if trace_id is None:
+        raise missing_run(run_id)
+    return finding.find(store, trace_id, given["q"])
 
 
 def compare(store: Store, given: Given) -> Comparison:

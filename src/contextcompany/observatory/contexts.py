@@ -27,6 +27,7 @@ __all__ = [
     "Failures",
     "Feedback",
     "FeedbackPage",
+    "Found",
     "Histogram",
     "Hit",
     "Hits",
@@ -597,6 +598,17 @@ class Completion(NamedTuple):
 
     keys: list[Key]
     values: list[Value]
+
+
+class Found(NamedTuple):
+    """Spans of a run in which something was said."""
+
+    span_ids: list[str]
+    """In the order in which they arrived."""
+    looked: int
+    """In so many spans was looked, as time allowed."""
+    spans: int
+    """So many there are."""
 
 
 class Hits(NamedTuple):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.fold import Message
 
-__all__ = ["MAX_IMAGE", "MAX_SPEECHES", "Part", "Speech", "dialogue"]
+__all__ = ["MAX_IMAGE", "MAX_SAID", "MAX_SPEECHES", "Part", "Speech", "dialogue"]
 
 MAX_IMAGE: Final = 4_000_000
 """Characters of a picture in base64 that a page shows."""
@@ -19,7 +19,12 @@ MAX_IMAGE: Final = 4_000_000
 MAX_SPEECHES: Final = 300
 """Of one conversation that a page shows."""
 
+MAX_SAID: Final = 2_000_000
+"""Characters of one conversation that a page shows, pictures apart."""
+
 _FIRST: Final = 10
+_LEAST: Final = 2_000
+"""Characters that each text may have in any case."""
 
 _PICTURES: Final = {
     "image/png": b"\x89PNG\r\n\x1a\n",
@@ -69,12 +74,27 @@ def dialogue(messages: list[Message] | None, system: list[Message] | None = None
     said = [_speech(each) for each in messages or ()]
     if system:
         said.insert(0, Speech("system", [*map(_part, system)]))
-    made = _paired(said)
+    made = _bounded(_paired(said))
     if len(made) <= MAX_SPEECHES:
         return made
     left_out = len(made) - MAX_SPEECHES
     gap = Speech("gap", [Part("gap", f"{left_out:,} messages between are not on the page: its JSON has them.")])
     return [*made[:_FIRST], gap, *made[_FIRST + left_out :]]
+
+
+def _bounded(said: list[Speech]) -> list[Speech]:
+    """With the ends of texts left out where all of them are too much for a page."""
+    texts = [part.value for speech in said for part in speech.parts if isinstance(part.value, str)]
+    if sum(map(len, texts)) <= MAX_SAID:
+        return said
+    most = max(_LEAST, MAX_SAID // len(texts))
+    return [speech._replace(parts=[_cut(part, most) for part in speech.parts]) for speech in said]
+
+
+def _cut(part: Part, most: int) -> Part:
+    if not isinstance(part.value, str) or len(part.value) <= most or part.kind == "image":
+        return part
+    return part._replace(value=f"{part.value[:most]}…\n\n{len(part.value) - most:,} characters more are in its JSON.")
 
 
 def _speech(message: Message) -> Speech:

@@ -73,6 +73,7 @@ _BARS = Parameter(
 _KEY = Parameter("key", "A key of the filter language, for values of it that occur.", choices=(*KEYS,))
 _PREFIX = Parameter("prefix", "How the key or the value begins.", default="")
 _PHRASE = Parameter("q", "The phrase; a `*` at its end stands for the rest of a word.", is_needed=True)
+_TEXT = Parameter("q", "The text.", is_needed=True)
 _CHANGE = Parameter("since", "`change` of what was read before, so that nothing between is missed.", "change")
 
 SINCE_SPAN: Final = Parameter("since", "From the span of that number on.", "integer", 0)
@@ -87,6 +88,7 @@ ENDPOINTS: Final = (
     Endpoint("DELETE", "/api/runs/{run_id}", actions.delete_run),
     Endpoint("GET", "/api/runs/{run_id}/events", answers.run_events, (_CHANGE,), gives="events"),
     Endpoint("GET", "/api/runs/{run_id}/export", answers.export_run, (_FORMAT,), gives="file"),
+    Endpoint("GET", "/api/runs/{run_id}/search", answers.search_run, (_TEXT,)),
     Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}", answers.span),
     Endpoint("GET", "/api/runs/{run_id}/spans/{span_id}/otlp", answers.span_as_received),
     Endpoint("GET", "/api/runs/{run_id}/conversation", answers.conversation, (SINCE_SPAN, WHOLE)),

@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Union, get_ar
 
 import orjson
 
-from contextcompany.observatory import contexts, exporting, fold, importing, otlp
-from contextcompany.observatory.answers import Given
+from contextcompany.observatory import contexts, exporting, fold, otlp
 from contextcompany.observatory.contexts import Problem
 from contextcompany.observatory.endpoints import ENDPOINTS
 from contextcompany.observatory.otlp import JSON
-from contextcompany.observatory.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -166,18 +164,6 @@ def _error(about: str, kind: type[Any], schemas: _Schemas) -> dict[str, Any]:
 
 # --- types → schemas -------------------------------------------------------------------------------------------------
 
-_KNOWN: Final = {
-    "Given": Given,
-    "Mapping": Mapping,
-    "Store": Store,
-    **vars(exporting),
-    **vars(importing),
-    **vars(otlp),
-    **vars(fold),
-    **vars(contexts),
-}
-"""What annotations name that their modules import for type checkers only."""
-
 _PLAIN: Final[dict[Any, _Schema]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -246,7 +232,19 @@ _BODIES: Final = frozenset(each.body for each in ENDPOINTS)
 
 
 def _hints(of: Callable[..., Any] | type[Any]) -> dict[str, Any]:
-    return get_type_hints(of, {**_KNOWN, **vars(sys.modules[of.__module__])})
+    return get_type_hints(of, {**_known(), **vars(sys.modules[of.__module__])})
+
+
+@cache
+def _known() -> dict[str, Any]:
+    """What annotations name that their modules import for type checkers only: all that is loaded.
+
+    Of names that several modules have, those of the values that are answered.
+    """
+    package = __name__.rpartition(".")[0]
+    loaded = [module for name, module in sorted(sys.modules.items()) if name.startswith(package)]
+    named = {name: value for module in (*loaded, otlp, fold, contexts) for name, value in vars(module).items()}
+    return {"Mapping": Mapping, **named}
 
 
 @cache

@@ -29,6 +29,7 @@ __all__ = [
     "span_ids",
     "span_of_row",
     "spans_of_run",
+    "with_ids",
 ]
 
 _AT_ONCE: Final = 100
@@ -46,12 +47,17 @@ class Original(NamedTuple):
 
 def spans_of_run(store: Store, trace_id: str, wanted: Iterable[str]) -> Iterator[Original]:
     """These spans of a run, in this order; those that are not there are left out."""
+    return (original for _, original in with_ids(store, trace_id, wanted))
+
+
+def with_ids(store: Store, trace_id: str, wanted: Iterable[str]) -> Iterator[tuple[str, Original]]:
+    """As `spans_of_run`, each with its id."""
     left = iter(wanted)
     while some := list(islice(left, _AT_ONCE)):
         with store.read() as reader:
             rows = reader.rows("wires", trace_id, orjson.dumps(some).decode())
             found = {span_id: span_of_row(reader, *row) for span_id, *row in rows}
-        yield from (found[span_id] for span_id in some if span_id in found)
+        yield from ((span_id, found[span_id]) for span_id in some if span_id in found)
 
 
 def span_ids(store: Store, trace_id: str) -> list[str]:

@@ -10,6 +10,8 @@ import { Spans } from "./spans.js";
 import { Tree } from "./tree.js";
 
 const PAUSE_MS = 90; // after the last step through the tree, before a span is loaded
+const LOOK_MS = 250; // after the last letter, before what was said is looked through
+const LEAST = 2; // letters to look for
 const byId = (id) => document.getElementById(id);
 const head = byId("run-head");
 const run = head.dataset.run;
@@ -39,17 +41,24 @@ const found = byId("found");
 let only = url.searchParams.get("only") ?? "";
 let isOnlyMatches = url.searchParams.has("find");
 let matches = [];
+let said = { text: "", numbers: [] }; // where it stands in what was said, which the Observatory looks up
 
 function show() {
   matches = spans.find(find.value);
+  if (find.value.trim() && said.text === find.value.trim()) {
+    const all = new Set([...matches, ...said.numbers]);
+    matches = [...spans.order].filter((number) => all.has(number));
+  }
   const isSought = find.value.trim() !== "";
   let asked = only ? spans.of(only) : null;
   if (only && isSought) matches = matches.filter((number) => (only === "error" ? spans.status : spans.kind)[number] === only);
   if (isSought && isOnlyMatches) asked = matches;
   tree.show(asked, matches);
   found.textContent = isSought ? `${matches.indexOf(tree.current) + 1 || "–"} of ${matches.length.toLocaleString("en")}` : "";
-  for (const each of document.querySelectorAll("[data-only]")) each.toggleAttribute("aria-current", each.dataset.only === only);
-  for (const each of document.querySelectorAll("[data-only][aria-current]")) each.setAttribute("aria-current", "true");
+  for (const each of document.querySelectorAll("[data-only]")) {
+    if (each.dataset.only === only) each.setAttribute("aria-current", "true");
+    else each.removeAttribute("aria-current");
+  }
   byId("before").hidden = byId("after").hidden = byId("narrow").hidden = !isSought;
   byId("narrow").setAttribute("aria-pressed", isOnlyMatches);
   for (const [name, value] of [["only", only], ["find", isOnlyMatches ? find.value.trim() : ""]]) {
@@ -76,14 +85,47 @@ function nextError() {
   tree.go(failed.find((number) => spans.place[number] > here) ?? failed[0], { center: true, focus: true });
 }
 
+head.addEventListener("click", (event) => {
+  if (!event.target.closest("#first-error")) return;
+  event.preventDefault();
+  tree.go(spans.of("error")[0], { center: true, focus: true });
+});
+const foldAll = byId("fold-all");
+foldAll.hidden = false;
+foldAll.addEventListener("click", () => fold(foldAll.getAttribute("aria-pressed") !== "true"));
+
+function fold(isFolded) {
+  foldAll.setAttribute("aria-pressed", isFolded);
+  tree.foldAll(isFolded);
+}
+
 find.form.addEventListener("submit", (event) => {
   event.preventDefault();
   match(1);
 });
-find.addEventListener("input", () => {
-  isOnlyMatches &&= find.value.trim() !== "";
+async function lookUp() {
+  const text = find.value.trim();
+  if (text.length < LEAST || text === said.text) return;
+  const answer = await fetch(`/api/runs/${run}/search?${new URLSearchParams({ q: text })}`).catch(() => null);
+  if (!answer?.ok || text !== find.value.trim()) return;
+  const told = await answer.json();
+  said = { text, numbers: told.span_ids.map((id) => spans.numberOf(id)).filter((number) => number !== undefined) };
+  sought();
+  const left = told.spans - told.looked;
+  found.title = left ? `What was said was looked through in the first ${told.looked.toLocaleString("en")} spans that came` : "";
+}
+
+function sought() {
   show();
   if (matches.length && !matches.includes(tree.current)) match(1);
+}
+
+let lookTimer = 0;
+find.addEventListener("input", () => {
+  isOnlyMatches &&= find.value.trim() !== "";
+  sought();
+  clearTimeout(lookTimer);
+  lookTimer = setTimeout(lookUp, LOOK_MS);
 });
 find.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.shiftKey) {
@@ -139,6 +181,7 @@ byId("span").addEventListener("shown", () => {
 const first = spans.numberOf(url.searchParams.get("span") ?? "") ?? spans.numberOf(byId("split").dataset.span) ?? 0;
 detail.id = spans.id[first];
 show();
+lookUp();
 tree.go(first, { quiet: true, center: true, focus: !isNarrow.matches && document.activeElement === document.body });
 divide(byId("split"), byId("divider"), "run.split");
 performance.mark("interactive");
@@ -187,8 +230,8 @@ onKey("/", () => find.select());
 onKey("j", () => tree.step(1));
 onKey("k", () => tree.step(-1));
 onKey("e", nextError);
-onKey("*", () => tree.foldAll(false));
-onKey("-", () => tree.foldAll(true));
+onKey("*", () => fold(false));
+onKey("-", () => fold(true));
 onKey("n", () => (around.next ? location.assign(`/runs/${around.next}`) : toast("This is the last run of the list.")));
 onKey("p", () => (around.previous ? location.assign(`/runs/${around.previous}`) : toast("This is the first run of the list.")));
 onKey("Escape", () => tree.focus());

@@ -75,7 +75,7 @@ export class Tree extends EventTarget {
   /** What depends on how long the run is. */
   #head() {
     const { size, end } = this.#spans;
-    this.#grid.querySelector(".heads .c-name").textContent = `${size.toLocaleString("en")} span${size === 1 ? "" : "s"}`;
+    this.#grid.querySelector(".heads .count").textContent = `${size.toLocaleString("en")} span${size === 1 ? "" : "s"}`;
     const [, middle, last] = this.#grid.querySelectorAll(".scale span");
     [middle.textContent, last.textContent] = [duration(end / 2), duration(end)];
   }
