@@ -69,7 +69,7 @@ def test_the_list_is_accessible(page, axe_source, path):
 def test_nothing_is_cut(page):
     """The page is as wide as the screen, whatever stands in it."""
     page.goto("/runs")
-    for width in (360, 768, 1280, 1920, 2560):
+    for width in (360, 768, 800, 1024, 1160, 1280, 1920, 2560):
         page.set_viewport_size({"width": width, "height": 800})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from contextcompany import _decorators
@@ -88,13 +89,10 @@ class Agent:
         ValueError: options exclude each other, or a value is out of range.
     """
 
-    _own_run: ClassVar[Callable[..., Any] | None] = None
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "run" in cls.__dict__:
-            cls._own_run = cls.__dict__["run"]
-            del cls.run  # so that whoever calls `run` has it recorded
+        if "run" in vars(cls):
+            cls.run = _whole(cls.run)  # type: ignore[method-assign]  # whoever calls it has it recorded
 
     def __init__(
         self,
@@ -117,7 +115,7 @@ class Agent:
         self.tool_selection_config = chosen or ToolSelectionConfig()
         self.tool_model = self.default_model if tool_model is None else ModelConfig.of(tool_model)
         self.context = AgentContext()
-        self._steps = {method.step.name: method.step for method in _methods(type(self), StepMethod)}
+        self._steps = _steps_of(type(self))
         own = [getattr(self, key) for key in _keys(type(self), Tool)]
         self._tools = {each.name: each for each in map(Tool.create, [*own, *(tools or ())])}
         self._decided: dict[str, Step] = {}
@@ -137,9 +135,9 @@ class Agent:
             StepError: a step failed, as `StepTimeoutError` or `StepValidationError` say. What a client raises goes on.
             TypeError: the client is asynchronous; that needs `arun`.
         """
-        if self.client.is_async and self._own_run is None:
+        if self.client.is_async:
             raise TypeError("The client of this agent is asynchronous: use `await agent.arun(…)`.")
-        return self._recorded(lambda: self._work(input_data, flow.stream, flow.drive, stream=stream), input_data)
+        return self._recorded(lambda: self._executed(input_data, flow.stream, flow.drive, stream=stream), input_data)
 
     async def arun(self, input_data: Any, *, stream: bool | None = None) -> Any:
         """As `run`, with what is asynchronous awaited, and what is not asked beside the event loop.
@@ -149,12 +147,15 @@ class Agent:
         """
 
         def work() -> Any:
-            return self._work(input_data, flow.stream_async, flow.drive_async, stream=stream)
+            return self._executed(input_data, flow.stream_async, flow.drive_async, stream=stream)
 
-        result = self._recorded(work, input_data)
+        if type(self).run is Agent.run or self._is_running():
+            result = self._recorded(work, input_data)
+        else:
+            result = self.run(input_data) if stream is None else self.run(input_data, stream=stream)
         return await result if inspect.isawaitable(result) else result
 
-    def execute(self, step: Step, *arguments: Any) -> Any:
+    def execute(self, step: Step, /, *args: Any, **kwargs: Any) -> Any:
         """Execute one step with these arguments, which is what calling it as a method does.
 
         Outside of a run it is a run by itself. With an asynchronous client the result is to be awaited; that of a step
@@ -162,12 +163,13 @@ class Agent:
         """
 
         def work() -> Any:
-            steps = execute(self, step, arguments, streams=step.stream)
+            steps = execute(self, step, args, kwargs, streams=step.stream)
             if self.client.is_async:
                 return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
             return flow.stream(steps) if step.stream else flow.drive(steps)
 
-        return work() if current_run() is not None else self._recorded(work, arguments[0] if arguments else "")
+        given = next(iter((*args, *kwargs.values())), "")
+        return work() if current_run() is not None else self._recorded(work, given)
 
     def get_step(self, name: str) -> Step | None:
         """A step by its name, with what was decided about tools when it was last executed; None when there is none."""
@@ -219,9 +221,13 @@ class Agent:
 
     # --- runs ------------------------------------------------------------------------------------------------------
 
+    def _is_running(self) -> bool:
+        """Whether the current run is one of this agent: a `run` of one's own may call the inherited one."""
+        return current_run() in self._runs
+
     def _recorded(self, work: Callable[[], Any], prompt: Any) -> Any:
         """Have work done in a run of its own, which lasts until what it gives has been awaited or read."""
-        if current_run() in self._runs:  # a `run` of one's own that calls the inherited one
+        if self._is_running():
             return work()
 
         def run(prompt: Any) -> Any:  # noqa: ARG001 - recorded by its name
@@ -232,7 +238,7 @@ class Agent:
 
         return _decorators.agent(name=self.name)(run)(prompt)
 
-    def _work(
+    def _executed(
         self,
         input_data: Any,
         streamed: Callable[[flow.Flow], Iterator[str] | AsyncIterator[str]],
@@ -240,25 +246,24 @@ class Agent:
         *,
         stream: bool | None,
     ) -> Any:
-        own = self._own_run
-        if own is not None and self.context.original_input is not input_data:
-            self.context.set_input(input_data)
-            return own(input_data)
-        self.context.set_input(input_data)
-        streams = [*self._steps.values()][-1].stream if stream is None and self._steps else bool(stream)
-        steps = self._in_order(input_data, streams=streams)
-        return streamed(steps) if streams else driven(steps)
-
-    def _in_order(self, input_data: Any, *, streams: bool) -> flow.Flow:
         if not self._steps:
             raise StepError(
                 f"{self.name} has no steps: decorate its methods with @think, @act, @observe or @synthesize."
             )
+        self.context.set_input(input_data)
+        enabled = [step for step in self._steps.values() if step.config.enabled]
+        last = enabled[-1] if enabled else None
+        streams = (last is not None and last.stream) if stream is None else stream
+        if streams and last is not None:
+            replace(last, stream=True)  # raises where that step cannot
+        steps = self._in_order(enabled, input_data, streamed=last if streams else None)
+        return streamed(steps) if streams else driven(steps)
+
+    def _in_order(self, steps: list[Step], input_data: Any, *, streamed: Step | None) -> flow.Flow:
         passed, result = [input_data], None
-        *_, last = self._steps
-        for step in self._steps.values():
+        for step in steps:
             try:
-                result = yield from execute(self, step, _arguments(step, passed), streams=streams and step.name == last)
+                result = yield from execute(self, step, _arguments(step, passed), streams=step is streamed)
             except Exception as error:
                 if step.config.required:
                     raise
@@ -294,8 +299,32 @@ def _keys(kind: type, of: type) -> list[str]:
     return [key for key, value in known.items() if isinstance(value, of)]
 
 
-def _methods(kind: type, of: type) -> list[Any]:
-    return [getattr(kind, key) for key in _keys(kind, of)]
+def _steps_of(kind: type) -> dict[str, Step]:
+    """The steps of a class by name.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    steps: dict[str, Step] = {}
+    for key in _keys(kind, StepMethod):
+        step = getattr(kind, key).step
+        if step.name in steps:
+            raise ValueError(f"{kind.__name__} has two steps named {step.name!r}.")
+        steps[step.name] = step
+    return steps
+
+
+def _whole(own: Callable[..., Any]) -> Callable[..., Any]:
+    """A `run` of one's own, recorded as a run."""
+
+    @functools.wraps(own)
+    def run(self: Agent, *args: Any, **kwargs: Any) -> Any:
+        given = next(iter((*args, *kwargs.values())), "")
+        if not self._is_running():
+            self.context.set_input(given)
+        return self._recorded(functools.partial(own, self, *args, **kwargs), given)
+
+    return run
 
 
 def create_agent(
