@@ -32,6 +32,9 @@ PAGES = {
     "failures": "/failures",
     "feedback": "/feedback",
     "settings": "/settings",
+    "conversation": "/runs/{b}/conversation",
+    "log": "/runs/{b}/log",
+    "graph": "/runs/{b}/graph",
     "compare": "/compare?a={b}&b={a}",
     "compare-inline": "/compare?a={b}&b={a}&inline=1",
 }

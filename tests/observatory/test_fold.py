@@ -422,6 +422,13 @@ CALLED = [{"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": 1}}]
         ),
         pytest.param(
             {},
+            [("gen_ai.choice", {"index": 0, "message": '["A"]'}), ("gen_ai.choice", {"index": 1, "message": True})],
+            None,
+            [text("assistant", "A"), {"role": "assistant", "parts": [{"type": "unknown", "value": True}]}],
+            id="events whose message is none",
+        ),
+        pytest.param(
+            {},
             [
                 ("gen_ai.content.prompt", {"gen_ai.prompt": json.dumps(OPENAI_MESSAGES)}),
                 ("gen_ai.content.completion", {"gen_ai.completion": '[{"role": "assistant", "content": "A"}]'}),
@@ -880,7 +887,12 @@ VALUES = st.recursive(
 JSON_TEXTS = st.builds(
     json.dumps,
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.just(10**30)
+        | st.floats()
+        | st.text(st.characters(), max_size=8),
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(

@@ -97,6 +97,18 @@ def test_charts_begin_at_nothing(store, hours):
         assert chart.key == "cost" or heights
 
 
+@pytest.mark.parametrize("cost", [0.04, 0.041, 0.06, 0.3, 1.1, 7, 1234.5])
+def test_an_axis_ends_above_what_is_drawn(store, cost):
+    """With a line every so often, the last at its end."""
+    store.write(batch(run(1), step(1, 2, gen_ai__usage__cost=cost)))
+    chart = charts.charts(of_dashboard(store))[-1]
+    places = [line.y for line in chart.lines]
+
+    assert 3 <= len(places) <= 6
+    assert (places[0], places[-1]) == (charts.HEIGHT, 10)
+    assert max(piece.height for mark in chart.marks for piece in mark.pieces) <= charts.HEIGHT - 10 + 0.01
+
+
 def test_charts_of_nothing(store):
     """Have an axis all the same."""
     for chart in charts.charts(of_dashboard(store)):

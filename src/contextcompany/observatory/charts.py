@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, log10
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from contextcompany.observatory import words
@@ -146,7 +146,8 @@ def _chart(
 ) -> Chart:
     sums = [sum(values) for values in zip(*(each.values for each in series), strict=True)]
     step = _step(max(sums, default=0), say)
-    top = max(1, -(-max(sums, default=0) // step)) * step
+    parts = max(1, ceil(round(max(sums, default=0) / step, 9)))
+    top = parts * step
     scale = (HEIGHT - _TOP) / top
     share = 100 / max(1, len(bars))
     marks = []
@@ -155,7 +156,7 @@ def _chart(
         said = f"{words.moment(bar.start_ns)[:16]}: {_said(key, series, values, say)}"
         place = (round(number * share, 3), round(share, 3))
         marks.append(Mark(bar.start_ns, *place, said, _pieces(series, values, scale)))
-    steps = [each * step for each in range(int(top // step) + 1)]
+    steps = [each * step for each in range(parts + 1)]
     lines = [Line(round(HEIGHT - each * scale, 2), _label(each, say)) for each in steps]
     return Chart(key, title, figure, series, marks, lines)
 

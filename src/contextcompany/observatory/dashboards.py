@@ -11,8 +11,6 @@ from contextcompany.observatory.filters import token
 from contextcompany.observatory.settling import HOUR_NS, bucket_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from contextcompany.observatory.store import Store
 
 __all__ = ["dashboard"]
@@ -93,4 +91,5 @@ def _without_gaps(stats: list[Stat], since_ns: int, until_ns: int, width_ns: int
     return [found.get(start) or _nothing(start) for start in range(since_ns, until_ns, width_ns)]
 
 
-_nothing: Callable[[int], Stat] = lambda start_ns: Stat(start_ns, "", 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, None, None, None)  # noqa: E731
+def _nothing(start_ns: int) -> Stat:
+    return Stat(start_ns, "", 0, 0, 0, 0, 0, 0, 0, 0, 0.0, 0, None, None, None)

@@ -59,8 +59,11 @@ def talk(store: Store, whole: Whole, *, since: int = 0, is_whole: bool = False) 
     """A page of what was said in a run, from the span of that number on."""
     agents = _agents(whole.spans)
     spoken = [each for each in whole.spans if each.kind in _SPOKEN]
-    last = [*{agents[each.span_id].span_id: each for each in spoken[:since] if each.kind == "step"}.values()]
-    shown = {each.span_id: each for each in [*last, *spoken[since : since + PAGE]]}
+    page = spoken[since : since + PAGE]
+    speaking = {agents[each.span_id].span_id for each in page}
+    known = {agents[each.span_id].span_id: each for each in spoken[:since] if each.kind == "step"}
+    last = [each for agent, each in known.items() if agent in speaking]
+    shown = {each.span_id: each for each in [*last, *page]}
     facts = queries.facts(store, whole.run.trace_id, shown)
     told = [Told(shown[span_id], agents[span_id], fact) for span_id, fact in facts]
     after = since + PAGE

@@ -69,19 +69,9 @@ _Key = tuple[str, str]
 
 def graph(lines: Sequence[SpanLine]) -> Graph:
     """All of a run: each agent, model and tool once, however often it was called."""
-    keys = {line.span_id: _key(line) for line in lines if line.kind in _KINDS}
-    parents = {line.span_id: line.parent_id for line in lines}
-    spans: dict[_Key, list[SpanLine]] = defaultdict(list)
-    calls: dict[tuple[_Key, _Key], list[SpanLine]] = defaultdict(list)
-    for line in lines:
-        if line.span_id not in keys:
-            continue
-        spans[keys[line.span_id]].append(line)
-        caller = _above(line.parent_id, parents, keys)
-        if caller is not None and caller != keys[line.span_id]:
-            calls[caller, keys[line.span_id]].append(line)
+    spans, calls = _gathered(lines)
     most = sorted(spans, key=lambda key: -len(spans[key]))[:_MOST]
-    nodes = {node[:2]: node for node in _placed([_node(key, spans[key]) for key in spans if key in set(most)], calls)}
+    nodes = {(node.kind, node.name): node for node in _placed([_node(key, spans[key]) for key in most], calls)}
     top = max((len(each) for each in calls.values()), default=1)
     edges = [
         _edge(nodes[caller], nodes[called], found, top)
@@ -91,6 +81,25 @@ def graph(lines: Sequence[SpanLine]) -> Graph:
     right = max((each.x for each in nodes.values()), default=0) + WIDTH + _MARGIN
     below = max((each.y for each in nodes.values()), default=0) + HEIGHT + _MARGIN
     return Graph([*nodes.values()], edges, right, below, len(spans) - len(nodes))
+
+
+_Spans = dict[_Key, "list[SpanLine]"]
+_Calls = dict[tuple[_Key, _Key], "list[SpanLine]"]
+
+
+def _gathered(lines: Sequence[SpanLine]) -> tuple[_Spans, _Calls]:
+    """The spans of each node, and of each pair of a caller and what it called."""
+    keys = {line.span_id: _key(line) for line in lines if line.kind in _KINDS}
+    parents = {line.span_id: line.parent_id for line in lines}
+    spans: _Spans = defaultdict(list)
+    calls: _Calls = defaultdict(list)
+    for line in lines:
+        if line.span_id in keys:
+            key, caller = keys[line.span_id], _above(line.parent_id, parents, keys)
+            spans[key].append(line)
+            if caller is not None and caller != key:
+                calls[caller, key].append(line)
+    return spans, calls
 
 
 def _key(line: SpanLine) -> _Key:
@@ -117,25 +126,34 @@ def _node(key: _Key, lines: list[SpanLine]) -> Node:
 
 
 def _placed(nodes: list[Node], calls: Iterable[tuple[_Key, _Key]]) -> list[Node]:
-    """Each one column after the first that calls it; what nobody calls is in the first."""
-    callers: dict[_Key, set[_Key]] = defaultdict(set)
-    for caller, called in calls:
-        callers[called].add(caller)
-    columns: dict[_Key, int] = {}
-    waiting = [node[:2] for node in nodes if not callers[node[:2]]] or [node[:2] for node in nodes[:1]]
-    columns.update(dict.fromkeys(waiting, 0))
-    while waiting:
-        at = [called for called, by in callers.items() if called not in columns and by & set(waiting)]
-        columns.update({each: columns[next(iter(callers[each] & set(waiting)))] + 1 for each in at})
-        waiting = at
+    """Agents above models above tools in each column, those that did most first."""
+    columns = _columns(nodes, calls)
     rows: dict[int, int] = defaultdict(int)
     made = []
     for node in sorted(nodes, key=lambda each: (_KINDS.index(each.kind), -each.spans)):
-        column = columns.get(node[:2], 0)
+        column = columns.get((node.kind, node.name), 0)
         y = _MARGIN + rows[column] * (HEIGHT + _DOWN)
         rows[column] += 1
         made.append(node._replace(x=_MARGIN + column * (WIDTH + _ACROSS), y=y))
     return made
+
+
+def _columns(nodes: list[Node], calls: Iterable[tuple[_Key, _Key]]) -> dict[_Key, int]:
+    """Each one column after the first that calls it; what nobody calls is in the first."""
+    called_by: dict[_Key, list[_Key]] = defaultdict(list)
+    are_called = set()
+    for caller, called in calls:
+        called_by[caller].append(called)
+        are_called.add(called)
+    keys = [(node.kind, node.name) for node in nodes]
+    waiting = [key for key in keys if key not in are_called] or keys[:1]
+    found = dict.fromkeys(waiting, 0)
+    for caller in waiting:  # grows as it is walked
+        for called in called_by[caller]:
+            if called not in found:
+                found[called] = found[caller] + 1
+                waiting.append(called)
+    return found
 
 
 def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int) -> Edge:

@@ -168,7 +168,7 @@ def from_events(events: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[Said, 
         message = {key: _container(value) for key, value in body.items() if "." not in key and key != "index"}
         if name.endswith(_CHOICE):
             inner = message.pop("message", None)
-            if type(inner) is str:
+            if inner is not None and type(inner) is not dict:
                 inner = {"content": inner}
             came.append({"message": {"role": "assistant", **(inner or message)}, **_reason(message)})
         elif name.endswith(_MESSAGE):

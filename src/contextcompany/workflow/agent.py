@@ -1,11 +1,12 @@
-"""Agents: steps in the order in which they are written, a client to ask, and a context that the steps share."""
+"""Agents: steps in the order in which they are written, and a client to ask."""
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
 from contextcompany import _decorators
@@ -13,73 +14,37 @@ from contextcompany._run import Run, current_run
 from contextcompany.workflow import decorators, flow
 from contextcompany.workflow.asking import client_of
 from contextcompany.workflow.config import ModelConfig, StepType, ToolSelectionConfig
+from contextcompany.workflow.context import AgentContext
 from contextcompany.workflow.decorators import StepMethod
 from contextcompany.workflow.errors import StepError
 from contextcompany.workflow.execution import execute
-from contextcompany.workflow.tools import Tool
+from contextcompany.workflow.tools import Tool, ToolConfig, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from contextcompany.workflow.step import Step
 
-__all__ = ["Agent", "AgentContext", "create_agent"]
-
-
-@dataclass
-class AgentContext:
-    """What the steps of a run share. A run begins with a new input and no results; the state stays."""
-
-    state: dict[str, Any] = field(default_factory=dict)
-    """Anything; the model that chooses tools is shown it."""
-    last_results: dict[str, Any] = field(default_factory=dict)
-    """Results by the name of their step."""
-    current_input: Any = None
-    """What the next step gets."""
-    original_input: Any = None
-    """What the run was given."""
-
-    @property
-    def last_output(self) -> Any:
-        """The newest result; None before there is one."""
-        return next(reversed(self.last_results.values()), None)
-
-    def set_input(self, input_data: Any) -> None:
-        """Begin anew with an input."""
-        self.current_input = self.original_input = input_data
-        self.last_results.clear()
-
-    def get_step_result(self, step_name: str) -> Any:
-        """The result of a step of this run; None when there is none."""
-        return self.last_results.get(step_name)
-
-    def set_step_result(self, step_name: str, result: Any) -> None:
-        """Keep a result, as the newest."""
-        self.last_results.pop(step_name, None)
-        self.last_results[step_name] = result
-
-    def clear(self) -> None:
-        """Forget all, the state included."""
-        self.state.clear()
-        self.set_input(None)
+__all__ = ["Agent", "create_agent"]
 
 
 class Agent:
     """Methods that `@think`, `@act`, `@observe` and `@synthesize` decorate are its steps.
 
     `run` executes them in the order in which they are written, each with the result of the one before, and is recorded
-    as a run; a subclass that defines a `run` of its own decides itself, and calls its steps as methods. One run at a
-    time: the context is the agent's.
+    as a run; a subclass that defines a `run` of its own, or decorates a method with `@run`, decides itself, and calls
+    its steps as methods. One run at a time: the context is the agent's.
 
     Args:
         client: Asks models: an OpenAI-compatible client, LiteLLM's `completion`, or a callable that takes `model`,
             `messages` and parameters and gives text or a chat completion. Asynchronous ones are for `arun`.
         default_model: The model of steps that name none: a name, a dictionary or a `ModelConfig`.
-        tools: Functions or tools that the model may choose, besides the methods that `@tool` decorates.
+        tools: Functions, tools or `ToolConfig` that the model may choose, besides the methods that `@tool` decorates.
         tool_selection_config: How tools are chosen, in steps that do not say it.
         tool_confidence: Its `confidence_threshold`, for short.
         tool_model: The model that chooses tools; by default `default_model`.
         max_tools_per_step: The `max_tools_per_step` of `tool_selection_config`, for short.
+        max_history_size: How many runs `context.conversation_history` holds; by default 10.
         name: What it is recorded as; by default the name of its class.
         **default_model_kwargs: Parameters for every request; those of a step's own model win.
 
@@ -88,23 +53,22 @@ class Agent:
         ValueError: options exclude each other, or a value is out of range.
     """
 
-    _own_run: ClassVar[Callable[..., Any] | None] = None
-
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "run" in cls.__dict__:
-            cls._own_run = cls.__dict__["run"]
-            del cls.run  # so that whoever calls `run` has it recorded
+        own = next((each for each in vars(cls).values() if decorators.is_run(each)), vars(cls).get("run"))
+        if own is not None:
+            cls.run = _whole(own)  # type: ignore[method-assign]  # whoever calls it has it recorded
 
     def __init__(
         self,
         client: Any,
         default_model: str | dict[str, Any] | ModelConfig,
-        tools: Iterable[Callable[..., Any] | Tool] | None = None,
+        tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
         tool_selection_config: ToolSelectionConfig | None = None,
         tool_confidence: float | None = None,
         tool_model: str | dict[str, Any] | ModelConfig | None = None,
         max_tools_per_step: int | None = None,
+        max_history_size: int | None = None,
         *,
         name: str | None = None,
         **default_model_kwargs: Any,
@@ -117,9 +81,11 @@ class Agent:
         self.tool_selection_config = chosen or ToolSelectionConfig()
         self.tool_model = self.default_model if tool_model is None else ModelConfig.of(tool_model)
         self.context = AgentContext()
-        self._steps = {method.step.name: method.step for method in _methods(type(self), StepMethod)}
+        if max_history_size is not None:
+            self.context.set_max_history_size(max_history_size)
+        self._steps = _steps_of(type(self))
         own = [getattr(self, key) for key in _keys(type(self), Tool)]
-        self._tools = {each.name: each for each in map(Tool.create, [*own, *(tools or ())])}
+        self._tools = {each.name: each for each in map(Tool.of, [*own, *(tools or ())])}
         self._decided: dict[str, Step] = {}
         self._runs: WeakSet[Run] = WeakSet()
 
@@ -137,9 +103,9 @@ class Agent:
             StepError: a step failed, as `StepTimeoutError` or `StepValidationError` say. What a client raises goes on.
             TypeError: the client is asynchronous; that needs `arun`.
         """
-        if self.client.is_async and self._own_run is None:
+        if self.client.is_async:
             raise TypeError("The client of this agent is asynchronous: use `await agent.arun(…)`.")
-        return self._recorded(lambda: self._work(input_data, flow.stream, flow.drive, stream=stream), input_data)
+        return self._recorded(lambda: self._executed(input_data, flow.stream, flow.drive, stream=stream), input_data)
 
     async def arun(self, input_data: Any, *, stream: bool | None = None) -> Any:
         """As `run`, with what is asynchronous awaited, and what is not asked beside the event loop.
@@ -149,12 +115,15 @@ class Agent:
         """
 
         def work() -> Any:
-            return self._work(input_data, flow.stream_async, flow.drive_async, stream=stream)
+            return self._executed(input_data, flow.stream_async, flow.drive_async, stream=stream)
 
-        result = self._recorded(work, input_data)
+        if type(self).run is Agent.run or self._is_running():
+            result = self._recorded(work, input_data)
+        else:
+            result = self.run(input_data) if stream is None else self.run(input_data, stream=stream)
         return await result if inspect.isawaitable(result) else result
 
-    def execute(self, step: Step, *arguments: Any) -> Any:
+    def execute(self, step: Step, /, *args: Any, **kwargs: Any) -> Any:
         """Execute one step with these arguments, which is what calling it as a method does.
 
         Outside of a run it is a run by itself. With an asynchronous client the result is to be awaited; that of a step
@@ -162,12 +131,13 @@ class Agent:
         """
 
         def work() -> Any:
-            steps = execute(self, step, arguments, streams=step.stream)
+            steps = execute(self, step, args, kwargs, streams=step.stream)
             if self.client.is_async:
                 return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
             return flow.stream(steps) if step.stream else flow.drive(steps)
 
-        return work() if current_run() is not None else self._recorded(work, arguments[0] if arguments else "")
+        given = next(iter((*args, *kwargs.values())), "")
+        return work() if current_run() is not None else self._recorded(work, given)
 
     def get_step(self, name: str) -> Step | None:
         """A step by its name, with what was decided about tools when it was last executed; None when there is none."""
@@ -187,8 +157,8 @@ class Agent:
         Raises:
             ValueError: there is no such type.
         """
-        of = StepType.named(scope) if isinstance(scope, str) else scope
-        return [each for each in self._tools.values() if of is None or of in each.scopes]
+        of = None if scope is None else scopes_of([scope])
+        return [each for each in self._tools.values() if of is None or of & each.scopes]
 
     def use_tool(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a tool by its name, recorded.
@@ -200,28 +170,51 @@ class Agent:
             raise ValueError(f"There is no tool {name!r}; there are {', '.join(self._tools) or 'none'}.")
         return self._tools[name](*args, **kwargs)
 
+    @overload
     def register_tool(
         self,
         tool: Callable[..., Any] | Tool,
         *,
         name: str | None = None,
         description: str | None = None,
-        scopes: str | Iterable[str | StepType] = "all",
-    ) -> Tool:
-        """Offer one more tool. See `tool` for the arguments."""
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Tool: ...
+    @overload
+    def register_tool(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Callable[[Callable[..., Any]], Tool]: ...
+    def register_tool(
+        self,
+        tool: Callable[..., Any] | Tool | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Tool | Callable[[Callable[..., Any]], Tool]:
+        """Offer one more tool, which is given back; without one this is a decorator. See `Tool.create`."""
+        if tool is None:
+            return functools.partial(self.register_tool, name=name, description=description, scopes=scopes)
         made = Tool.create(tool, name, description, scopes)
         self._tools[made.name] = made
         return made
 
     def reset_context(self) -> None:
-        """Forget results and state."""
+        """Forget results and state; the history stays."""
         self.context.clear()
 
     # --- runs ------------------------------------------------------------------------------------------------------
 
+    def _is_running(self) -> bool:
+        """Whether the current run is one of this agent: a `run` of one's own may call the inherited one."""
+        return current_run() in self._runs
+
     def _recorded(self, work: Callable[[], Any], prompt: Any) -> Any:
         """Have work done in a run of its own, which lasts until what it gives has been awaited or read."""
-        if current_run() in self._runs:  # a `run` of one's own that calls the inherited one
+        if self._is_running():
             return work()
 
         def run(prompt: Any) -> Any:  # noqa: ARG001 - recorded by its name
@@ -232,7 +225,7 @@ class Agent:
 
         return _decorators.agent(name=self.name)(run)(prompt)
 
-    def _work(
+    def _executed(
         self,
         input_data: Any,
         streamed: Callable[[flow.Flow], Iterator[str] | AsyncIterator[str]],
@@ -240,25 +233,24 @@ class Agent:
         *,
         stream: bool | None,
     ) -> Any:
-        own = self._own_run
-        if own is not None and self.context.original_input is not input_data:
-            self.context.set_input(input_data)
-            return own(input_data)
-        self.context.set_input(input_data)
-        streams = [*self._steps.values()][-1].stream if stream is None and self._steps else bool(stream)
-        steps = self._in_order(input_data, streams=streams)
-        return streamed(steps) if streams else driven(steps)
-
-    def _in_order(self, input_data: Any, *, streams: bool) -> flow.Flow:
         if not self._steps:
             raise StepError(
                 f"{self.name} has no steps: decorate its methods with @think, @act, @observe or @synthesize."
             )
+        self.context.set_input(input_data)
+        enabled = [step for step in self._steps.values() if step.config.enabled]
+        last = enabled[-1] if enabled else None
+        streams = (last is not None and last.stream) if stream is None else stream
+        if streams and last is not None:
+            replace(last, stream=True)  # raises where that step cannot
+        steps = self._in_order(enabled, input_data, streamed=last if streams else None)
+        return streamed(steps) if streams else driven(steps)
+
+    def _in_order(self, steps: list[Step], input_data: Any, *, streamed: Step | None) -> flow.Flow:
         passed, result = [input_data], None
-        *_, last = self._steps
-        for step in self._steps.values():
+        for step in steps:
             try:
-                result = yield from execute(self, step, _arguments(step, passed), streams=streams and step.name == last)
+                result = yield from execute(self, step, _arguments(step, passed), streams=step is streamed)
             except Exception as error:
                 if step.config.required:
                     raise
@@ -294,8 +286,32 @@ def _keys(kind: type, of: type) -> list[str]:
     return [key for key, value in known.items() if isinstance(value, of)]
 
 
-def _methods(kind: type, of: type) -> list[Any]:
-    return [getattr(kind, key) for key in _keys(kind, of)]
+def _steps_of(kind: type) -> dict[str, Step]:
+    """The steps of a class by name.
+
+    Raises:
+        ValueError: two have one name.
+    """
+    steps: dict[str, Step] = {}
+    for key in _keys(kind, StepMethod):
+        step = getattr(kind, key).step
+        if step.name in steps:
+            raise ValueError(f"{kind.__name__} has two steps named {step.name!r}.")
+        steps[step.name] = step
+    return steps
+
+
+def _whole(own: Callable[..., Any]) -> Callable[..., Any]:
+    """A `run` of one's own, recorded as a run."""
+
+    @functools.wraps(own)
+    def run(self: Agent, *args: Any, **kwargs: Any) -> Any:
+        given = next(iter((*args, *kwargs.values())), "")
+        if not self._is_running():
+            self.context.set_input(given)
+        return self._recorded(functools.partial(own, self, *args, **kwargs), given)
+
+    return run
 
 
 def create_agent(
@@ -310,7 +326,7 @@ def create_agent(
     json_output: bool = False,
     return_type: type[Any] | None = None,
     return_full_response: bool = False,
-    tools: Iterable[Callable[..., Any] | Tool] | None = None,
+    tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
     tool_selection_config: ToolSelectionConfig | None = None,
     tool_confidence: float | None = None,
     tool_model: str | None = None,

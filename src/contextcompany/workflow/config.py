@@ -49,9 +49,9 @@ class ModelConfig:
 
     Args:
         name: The model, as the client takes it.
-        return_full_response: Whether a step gives the client's whole response object.
-        stream: Whether the answer is streamed.
-        json_output: Whether JSON is asked for.
+        return_full_response: Kept as ClientAI does; the step says whether it gives the client's response object.
+        stream: Likewise; the step says whether it is streamed.
+        json_output: Whether JSON is asked for. The step says whether that is validated.
         temperature: From 0 to 2.
         **kwargs: Further parameters for the client, as `top_p` or `max_tokens`; `system_prompt` becomes a message.
 
@@ -171,7 +171,7 @@ Tools:
 {tool_descriptions}
 
 Answer with one JSON object and nothing else, of this form; the list is empty if no tool helps:
-{{"tool_calls": [{{"tool_name": "…", "arguments": {{"parameter": "value"}}, "confidence": 0.9, "reasoning": "why"}}]}}
+{"tool_calls": [{"tool_name": "…", "arguments": {"parameter": "value"}, "confidence": 0.9, "reasoning": "why"}]}
 Use only the tools above, with all their required arguments. The confidence is a number from 0 to 1."""
 
 
@@ -188,7 +188,7 @@ class ToolSelectionConfig:
     max_tools_per_step: int = 3
     """So many tools are called at most: the first that the model names."""
     prompt_template: str = _PROMPT_TEMPLATE
-    """What the model is asked, with places for `{task}`, `{context}` and `{tool_descriptions}`."""
+    """What the model is asked, with places for `{task}`, `{context}` and `{tool_descriptions}`; other braces stay."""
 
     @classmethod
     def create(cls, **kwargs: Any) -> ToolSelectionConfig:

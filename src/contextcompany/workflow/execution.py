@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
+from contextcompany._content import dumps
 from contextcompany._step import Step as Recorded
 from contextcompany._tool_call import ToolCall
 from contextcompany.workflow.asking import Request, is_stream, piece_of, text_of
 from contextcompany.workflow.config import ModelConfig, ToolCallDecision
 from contextcompany.workflow.errors import StepError, StepTimeoutError, StepValidationError
-from contextcompany.workflow.flow import END, Call, Piece, next_of
+from contextcompany.workflow.flow import END, Call, NeedsAwaitError, Piece, TooLongError, next_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from contextcompany.workflow.agent import Agent
     from contextcompany.workflow.flow import Flow
@@ -24,22 +27,29 @@ if TYPE_CHECKING:
 
 __all__ = ["execute"]
 
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
-def execute(agent: Agent, step: Step, arguments: tuple[Any, ...], *, streams: bool = False) -> Flow:
+
+def execute(
+    agent: Agent, step: Step, args: tuple[Any, ...], kwargs: Mapping[str, Any] = _NONE, *, streams: bool = False
+) -> Flow:
     """Execute a step with these arguments; the flow returns its result, which is also in the agent's context.
 
     Args:
         agent: Whose step it is.
         step: What to execute.
-        arguments: For its function, after the agent.
+        args: For its function, after the agent.
+        kwargs: Likewise.
         streams: Whether the answer is given in pieces as it comes.
     """
     if not step.config.enabled:
         return None
+    function = partial(step.func, agent, *args, **kwargs)
     if not step.send_to_llm:
-        result = yield from _locally(agent, step, arguments)
+        result = yield from _locally(step, function, (*args, *kwargs.values()))
     else:
-        prompt = yield Call(partial(step.func, agent, *arguments), step.config.timeout)
+        with _Timed(step):
+            prompt = yield Call(function, step.config.timeout)
         if not isinstance(prompt, str):
             raise StepError(f"Step '{step.name}' must return its prompt as text, got {type(prompt).__name__}.")
         if step.use_tools:
@@ -49,14 +59,14 @@ def execute(agent: Agent, step: Step, arguments: tuple[Any, ...], *, streams: bo
     return result
 
 
-def _locally(agent: Agent, step: Step, arguments: tuple[Any, ...]) -> Flow:
+def _locally(step: Step, function: Callable[[], Any], arguments: tuple[Any, ...]) -> Flow:
     """A step that asks no model is recorded as the call of a function, which it is."""
     with ToolCall(tool_name=step.name) as call:
         call.declared(step.name, step.step_type.name.lower()).args(arguments[0] if len(arguments) == 1 else arguments)
         if step.description:
             call.description(step.description)
         with _Timed(step):
-            result = yield Call(partial(step.func, agent, *arguments), step.config.timeout)
+            result = yield Call(function, step.config.timeout)
         call.result(result)
     return result
 
@@ -68,17 +78,30 @@ def _answered(agent: Agent, step: Step, prompt: str, *, streams: bool) -> Flow:
     """What the model answers, asked again where that is configured; each time is a step of the run."""
     model = step.llm_config or agent.default_model
     request = _request(agent, step, model, prompt, streams=streams)
+    said: list[str] = []
+
+    def once() -> Flow:
+        said.clear()
+        return (yield from _attempt(agent, step, request, said))
+
+    def may_repeat(error: Exception) -> bool:
+        nonlocal request
+        if isinstance(error, StepValidationError):
+            request = request._replace(messages=[*request.messages, *_corrected("".join(said), error)])
+            return True
+        return not (said and streams)  # pieces that somebody has read cannot be taken back
+
+    return (yield from _repeated(step, once, may_repeat))
+
+
+def _repeated(step: Step, once: Callable[[], Flow], may_repeat: Callable[[Exception], bool] = lambda _: True) -> Flow:
+    """What succeeds, tried again after an error as often as the step says."""
     left = step.config.retry_count if step.config.use_internal_retry else 0
     while True:
-        said: list[str] = []
         try:
-            return (yield from _attempt(agent, step, request, said))
-        except StepValidationError as error:
-            if not left:
-                raise
-            request = request._replace(messages=[*request.messages, *_corrected(said[-1], error)])
-        except Exception:
-            if not left or said:  # pieces that somebody has read cannot be taken back
+            return (yield from once())
+        except Exception as error:
+            if not left or not may_repeat(error):
                 raise
         left -= 1
 
@@ -106,7 +129,12 @@ def _attempt(agent: Agent, step: Step, request: Request, said: list[str]) -> Flo
         answer = yield from _asked(agent, step, request)
         if is_stream(answer):
             pieces = _pieces(agent, step, recorded.stream(answer))
-            return (yield from _read(step, pieces, said, gives="stream" in request.parameters))
+            try:
+                return (yield from _read(step, pieces, said, gives="stream" in request.parameters))
+            except GeneratorExit:  # who reads it has left
+                recorded._leave_partial("Not iterated to the end.")  # noqa: SLF001 - our own
+                recorded._end_block(None)  # noqa: SLF001 - our own
+                raise
         recorded.response(answer)
         said.append(text_of(answer))
         if step.return_full_response:
@@ -154,7 +182,7 @@ class _Timed:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TimeoutError) and self._step.config.timeout is not None:
+        if isinstance(error, TooLongError):
             raise StepTimeoutError(
                 f"Step '{self._step.name}' took longer than its {self._step.config.timeout:g} s."
             ) from error
@@ -209,11 +237,13 @@ def _with_tools(agent: Agent, step: Step, prompt: str) -> Flow:
     tools = {each.name: each for each in agent.get_tools(step.step_type)}
     if not tools:
         return prompt
-    decisions, asked = yield from _chosen(agent, step, prompt, tools)
+    decisions, asked = yield from _repeated(step, lambda: _chosen(agent, step, prompt, tools))
     for decision in decisions:
         if decision.error is None:
             yield from _call(asked, tools[decision.tool_name], decision, step)
     agent.decided(replace(step, tool_decisions=decisions))
+    if decisions:
+        agent.context.state["last_tool_decisions"] = [{**vars(each)} for each in decisions]
     told = [f"{each.tool_name}: {each.error or each.result}" for each in decisions]
     return f"{prompt}\n\nResults of tools:\n" + "\n".join(told) if told else prompt
 
@@ -222,29 +252,48 @@ def _chosen(agent: Agent, step: Step, prompt: str, tools: dict[str, Tool]) -> Fl
     """What the model decides; asking it is a step of its own. An answer that cannot be read chooses nothing."""
     config = step.tool_selection_config or agent.tool_selection_config
     model = (step.tool_model or agent.tool_model).merge(json_output=True, stream=False)
-    told = "\n".join(map(str, tools.values()))
-    known = json.dumps(agent.context.state, default=str)
-    question = config.prompt_template.format(task=prompt, context=known, tool_descriptions=told)
+    places = {
+        "task": prompt,
+        "context": dumps(agent.context.state),
+        "tool_descriptions": "\n".join(map(str, tools.values())),
+    }
+    question = re.sub(rf"{{({'|'.join(places)})}}", lambda place: places[place[1]], config.prompt_template)
     plain = replace(step, json_output=False, return_type=None, stream=False)
     request = _request(agent, plain, model.merge(temperature=model.temperature or 0.0), question, streams=False)
     with _recorded(replace(plain, name=f"{step.name}_tools"), request) as asked, _Timed(step):
         answer = yield from _asked(agent, step, request)
         asked.response(answer)
-        try:
-            calls = json.loads(text_of(answer))["tool_calls"]
-            decisions = [_decision(each, tools) for each in calls]
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            asked.status(1, f"The model's choice of tools cannot be read: {error}")
-            return [], asked
+        decisions = [*_decisions(asked, text_of(answer), tools)]
     sure = [each for each in decisions if each.confidence >= config.confidence_threshold]
     return sure[: config.max_tools_per_step], asked
 
 
-def _decision(said: dict[str, Any], tools: dict[str, Tool]) -> ToolCallDecision:
-    name, arguments = said["tool_name"], said.get("arguments") or {}
-    made = ToolCallDecision(name, arguments, float(said.get("confidence", 0)), str(said.get("reasoning", "")))
-    made.error = tools[name].problem_with(arguments) if name in tools else f"There is no tool {name!r}."
+def _decisions(asked: Recorded, said: str, tools: dict[str, Tool]) -> Iterator[ToolCallDecision]:
+    """Those that can be read, and the step says that others cannot. Models like to put a fence around JSON."""
+    try:
+        calls = [*json.loads(said[said.index("{") : said.rindex("}") + 1])["tool_calls"]]
+    except _UNREADABLE as error:
+        asked.status(1, f"{_CANNOT_READ}: {error}")
+        calls = []
+    for call in calls:
+        decision = _decision(asked, call, tools)
+        if decision is not None:
+            yield decision
+
+
+def _decision(asked: Recorded, said: dict[str, Any], tools: dict[str, Tool]) -> ToolCallDecision | None:
+    try:
+        name, arguments = said["tool_name"], said.get("arguments") or {}
+        made = ToolCallDecision(name, arguments, float(said.get("confidence", 0)), str(said.get("reasoning", "")))
+        made.error = tools[name].problem_with(arguments) if name in tools else f"There is no tool {name!r}."
+    except _UNREADABLE as error:
+        asked.status(1, f"{_CANNOT_READ}: {error}")
+        return None
     return made
+
+
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+_CANNOT_READ: Final = "The model's choice of tools cannot be read"
 
 
 def _call(asked: Recorded, tool: Tool, decision: ToolCallDecision, step: Step) -> Flow:
@@ -254,5 +303,7 @@ def _call(asked: Recorded, tool: Tool, decision: ToolCallDecision, step: Step) -
             call.args(decision.arguments).description(tool.description)
             decision.result = yield Call(partial(tool.func, **decision.arguments), step.config.timeout)
             call.result(decision.result)
+    except NeedsAwaitError:
+        raise
     except Exception as error:  # noqa: BLE001 - a tool may raise anything
         decision.error = f"{type(error).__name__}: {error}"

@@ -16,7 +16,19 @@ from contextcompany._context import Resumed
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
-__all__ = ["END", "Call", "Flow", "Piece", "drive", "drive_async", "next_of", "stream", "stream_async"]
+__all__ = [
+    "END",
+    "Call",
+    "Flow",
+    "NeedsAwaitError",
+    "Piece",
+    "TooLongError",
+    "drive",
+    "drive_async",
+    "next_of",
+    "stream",
+    "stream_async",
+]
 
 
 class Call(NamedTuple):
@@ -24,7 +36,7 @@ class Call(NamedTuple):
 
     function: Callable[[], Any]
     timeout: float | None = None
-    """Seconds; `TimeoutError` is raised when it takes longer. What cannot be awaited goes on, on its thread."""
+    """Seconds; `TooLongError` is raised when it takes longer. What cannot be awaited goes on, on its thread."""
     blocks: bool = False
     """Whether it is to be called on another thread where others wait for this one."""
 
@@ -33,6 +45,14 @@ class Piece(NamedTuple):
     """Give a piece of text to who reads the result as it comes."""
 
     text: str
+
+
+class TooLongError(TimeoutError):
+    """A call took longer than its time; what the function raises by itself is never this."""
+
+
+class NeedsAwaitError(TypeError):
+    """What was called has to be awaited, and nobody here can."""
 
 
 Flow: TypeAlias = "Generator[Call | Piece, Any, Any]"
@@ -58,7 +78,7 @@ def drive(flow: Flow) -> Any:
 
 
 def stream(flow: Flow) -> Iterator[str]:
-    """Make the calls of a flow, and give its pieces as they come."""
+    """Make the calls of a flow, and give its pieces as they come; without any, what it returns is the only one."""
     steps, body = _Steps(flow), Resumed(get_current())
     try:
         while True:
@@ -67,6 +87,7 @@ def stream(flow: Flow) -> Iterator[str]:
                 if isinstance(effect, Call):
                     steps.answer(partial(_called, effect))
             if effect is None:
+                yield from steps.left()
                 return
             if isinstance(effect, Piece):
                 yield effect.text
@@ -94,6 +115,8 @@ async def stream_async(flow: Flow) -> AsyncIterator[str]:
                 if isinstance(effect, Call):
                     await steps.answer_async(effect)
             if effect is None:
+                for text in steps.left():
+                    yield text
                 return
             if isinstance(effect, Piece):
                 yield effect.text
@@ -109,6 +132,7 @@ class _Steps:
         self._flow = flow
         self._answer: Any = None
         self._error: BaseException | None = None
+        self._has_pieces = False
         self.result: Any = None
 
     def next(self) -> Call | Piece | None:
@@ -116,10 +140,17 @@ class _Steps:
         answer, error = self._answer, self._error
         self._answer = self._error = None
         try:
-            return self._flow.send(answer) if error is None else self._flow.throw(error)
+            effect = self._flow.send(answer) if error is None else self._flow.throw(error)
         except StopIteration as done:
             self.result = done.value
             return None
+        self._has_pieces |= isinstance(effect, Piece)
+        return effect
+
+    def left(self) -> Iterator[str]:
+        """What it returned, as text, unless it gave that in pieces."""
+        if not self._has_pieces and self.result is not None:
+            yield self.result if isinstance(self.result, str) else str(self.result)
 
     def answer(self, function: Callable[[], Any]) -> None:
         try:
@@ -143,7 +174,7 @@ def _called(effect: Call) -> Any:
     thread.start()
     thread.join(effect.timeout)
     if not done:
-        raise TimeoutError
+        raise TooLongError
     return _plain(done[0]())
 
 
@@ -165,17 +196,23 @@ def _plain(answer: Any) -> Any:
         close = getattr(answer, "close", None)
         if close is not None:
             close()
-        raise TypeError("A function or client of this agent is asynchronous: use `await agent.arun(…)`.")
+        raise NeedsAwaitError("A function or client of this agent is asynchronous: use `await agent.arun(…)`.")
     return answer
 
 
 async def _awaited(effect: Call) -> Any:
     try:
-        return await asyncio.wait_for(_answered(effect), effect.timeout)
+        outcome = await asyncio.wait_for(_settled(effect), effect.timeout)
     except asyncio.TimeoutError as error:
-        raise TimeoutError from error
+        raise TooLongError from error
+    return outcome()
 
 
-async def _answered(effect: Call) -> Any:
-    answer = await asyncio.to_thread(effect.function) if effect.blocks else effect.function()
-    return await answer if inspect.isawaitable(answer) else answer
+async def _settled(effect: Call) -> Callable[[], Any]:
+    """What gives the answer, or raises the function's own time-out, which is not that of the call."""
+    try:
+        answer = await asyncio.to_thread(effect.function) if effect.blocks else effect.function()
+        answer = await answer if inspect.isawaitable(answer) else answer
+    except asyncio.TimeoutError as error:
+        return partial(_raise, error)
+    return lambda: answer

@@ -96,9 +96,10 @@ addEventListener(
 
 onKey("/", () => document.getElementById("filter").select());
 onKey("?", () => document.getElementById("help").showModal());
-const pages = { r: "/runs", s: "/sessions", t: "/tool_calls", f: "/feedback", d: "/dashboard" };
+const pages = { r: "/runs", s: "/sessions", t: "/tool_calls", f: "/feedback", e: "/failures", d: "/dashboard" };
 for (const [key, path] of Object.entries(pages)) onKey(`g ${key}`, () => location.assign(path));
 
 new Completion(document.getElementById("filter"));
 reveal(document);
+document.querySelector(".bar nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" }); // where it is wider
 setInterval(grow, 5000);

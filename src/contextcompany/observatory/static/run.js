@@ -5,7 +5,7 @@ import { Detail } from "./detail.js";
 import { divide } from "./divider.js";
 import { follow } from "./follow.js";
 import { onKey } from "./keys.js";
-import { nearby } from "./nearby.js";
+import { lead } from "./run_head.js";
 import { Spans } from "./spans.js";
 import { Tree } from "./tree.js";
 
@@ -186,23 +186,7 @@ tree.go(first, { quiet: true, center: true, focus: !isNarrow.matches && document
 divide(byId("split"), byId("divider"), "run.split");
 performance.mark("interactive");
 
-// --- the runs around, and what comes ---------------------------------------------------------------------------------
-
-let around = { href: "/runs", previous: null, next: null };
-
-function lead() {
-  byId("back").href = around.href;
-  document.querySelector(".nearby").hidden = !around.previous && !around.next;
-  for (const [id, to] of [["previous-run", around.previous], ["next-run", around.next]]) {
-    if (to) byId(id).href = `/runs/${to}`;
-    else byId(id).removeAttribute("href");
-  }
-}
-
-nearby(run).then((known) => {
-  around = known;
-  lead();
-});
+// --- what comes ------------------------------------------------------------------------------------------------------
 
 follow(run, columns, {
   spans(lines) {
@@ -232,7 +216,5 @@ onKey("k", () => tree.step(-1));
 onKey("e", nextError);
 onKey("*", () => fold(false));
 onKey("-", () => fold(true));
-onKey("n", () => (around.next ? location.assign(`/runs/${around.next}`) : toast("This is the last run of the list.")));
-onKey("p", () => (around.previous ? location.assign(`/runs/${around.previous}`) : toast("This is the first run of the list.")));
 onKey("Escape", () => tree.focus());
 for (let number = 1; number <= 7; number += 1) onKey(String(number), () => detail.open(number));
