@@ -320,8 +320,8 @@ def _add_lists(commands: Any) -> None:
         "search",
         "reading:search",
         "find where something was said",
-        "Finds prompts, responses, arguments and results with these words, one after the other; `*` stands for the "
-        "rest of a word. Exits with 1 if there is none.",
+        "Finds prompts, responses, arguments, results and errors with these words, one after the other; `*` stands for "
+        "the rest of a word. Exits with 1 if there is none.",
         limit=20,
     )
     search.add_argument("text", nargs="+", metavar="TEXT", help="what was said")

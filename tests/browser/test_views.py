@@ -138,7 +138,7 @@ def exported(page, trace_id, format_):
     return page.request.get(f"/api/runs/{trace_id}/export", params={"format": format_}).body()
 
 
-def test_a_run_is_taken_along_as_a_file(page, tmp_path):
+def test_a_run_is_taken_along_as_a_file(page, tmp_path, axe_source):
     """It opens from the disk without a network: links open what they lead to, and spans are found."""
     path = tmp_path / "run.html"
     path.write_bytes(exported(page, newest(page, "agent:support"), "html"))
@@ -154,6 +154,11 @@ def test_a_run_is_taken_along_as_a_file(page, tmp_path):
     page.get_by_label("Find spans").fill("search_orders")
     assert page.locator(".spans .line:not(.aside)").count() == 1
     assert {url.partition("#")[0] for url in asked} == {path.as_uri()}
+    assert_accessible(page, axe_source)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert_accessible(page, axe_source)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert said == []
 
 

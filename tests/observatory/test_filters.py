@@ -3,7 +3,7 @@
 import pytest
 from spans import FOREIGN, START, batch, feedback, messages, run, span, step, tool_call, trace_id
 
-from contextcompany.observatory import queries
+from contextcompany.observatory import queries, searching
 from contextcompany.observatory.filters import FilterError, phrase
 
 NOW = START + 3600 * 10**9
@@ -79,7 +79,7 @@ def filled(store):
 )
 def test_a_filter_lets_through(filled, filter_, numbers):
     """What all of its parts say."""
-    while queries.trailing(filled).trailing:
+    while searching.trailing(filled).trailing:
         pass
 
     page = queries.runs(filled, filter_, now_ns=NOW, lost_after_s=1e9)
@@ -118,5 +118,5 @@ def test_a_filter_has_an_end(store):
 @pytest.mark.parametrize("text", ['"', "*", "", "NEAR(a b)", "a AND", "text:x", "(", "\x00", "-"])
 def test_search_takes_any_text(store, text):
     """FTS5's own language is not the filter's."""
-    assert queries.search(store, text)[0] == []
+    assert searching.search(store, text)[0] == []
     assert phrase(text).startswith('"')

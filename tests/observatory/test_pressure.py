@@ -21,6 +21,9 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otlp_bodies import as_json, logs, some_span, traces
 from served import Served
+from spans import pairs
+from test_fold import JSON_TEXTS
+from test_fold import KEYS as SPELLINGS
 
 from contextcompany.observatory import queries
 from contextcompany.observatory.otlp import JSON, PROTOBUF, decode
@@ -233,6 +236,42 @@ def test_any_otlp_is_kept_as_it_was_said(served, store, spans, content_type):
     for ids, span in newest.items():
         found = queries.span(store, *ids).span
         assert repr(found) == repr(span) or (found.end_ns and not span.end_ns)
+
+
+SAID = st.dictionaries(
+    SPELLINGS, JSON_TEXTS | TEXTS | st.booleans() | st.floats() | SCALARS[Field.TYPE_INT64], max_size=6
+)
+OPERATIONS = st.sampled_from(["chat", "invoke_agent", "execute_tool", ""])
+
+
+@pytest.mark.parametrize("examples", [100, pytest.param(5000, marks=pytest.mark.soak)])
+def test_whatever_spans_say_is_kept_and_answered(served, examples):
+    """Any values under any key of any convention, JSON in any shape: it is read, counted, listed and shown."""
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.tuples(SAID, OPERATIONS, st.integers(0, 3)), min_size=1, max_size=3))
+    def post_and_ask(told):
+        trace = next(NUMBERS).to_bytes(16, "big")
+        spans = [
+            Span(
+                trace_id=trace,
+                span_id=number.to_bytes(8, "big"),
+                parent_span_id=parent.to_bytes(8, "big") if parent else b"",
+                start_time_unix_nano=number,
+                end_time_unix_nano=10**9,
+                attributes=pairs({"gen_ai.operation.name": operation, **said}),
+                events=[Span.Event(name="gen_ai.choice", attributes=pairs(said))],
+            )
+            for number, (said, operation, parent) in enumerate(told, 1)
+        ]
+
+        assert served.post(traces(*spans)) == 200
+
+        spans_of = [f"runs/{trace.hex()}/spans/{span.span_id.hex()}" for span in spans]
+        for path in (f"runs/{trace.hex()}", *spans_of, "runs", "sessions", "stats?by=agent"):
+            assert requests.get(f"{served.url}/api/{path}", timeout=20).status_code == 200
+
+    post_and_ask()
 
 
 def chat(number, **attributes):

@@ -262,12 +262,14 @@ def _preview(messages: list[Message] | None, roles: set[str] | None) -> str | No
 
 
 def _words(span: Span, fact: Fact) -> str:
-    """Names, errors and what is said in texts that are too short for rows of their own."""
-    said = [span.name, fact.name, fact.agent, fact.model_used, fact.provider, fact.error_type, fact.status_message]
-    said += [f"{key} {value}" for key, value in fact.metadata.items()]
-    said += map(str, fact.tags)
-    said += _short(span, fact)
-    return " ".join(dict.fromkeys(filter(None, said)))[:_MAX_WORDS]
+    """What a span is called by, and in a line of its own what is said in texts too short for rows of their own."""
+    called = [span.name, fact.name, fact.agent, fact.model_used, fact.provider, fact.error_type]
+    called += [f"{key} {value}" for key, value in fact.metadata.items()]
+    called += map(str, fact.tags)
+    said = [fact.status_message, *_short(span, fact)]
+    return "\n".join(" ".join(dict.fromkeys(filter(None, each))).replace("\n", " ") for each in (called, said))[
+        :_MAX_WORDS
+    ]
 
 
 def _short(span: Span, fact: Fact) -> Iterator[str]:

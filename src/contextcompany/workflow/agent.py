@@ -1,12 +1,12 @@
-"""Agents: steps in the order in which they are written, a client to ask, and a context that the steps share."""
+"""Agents: steps in the order in which they are written, and a client to ask."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
 from contextcompany import _decorators
@@ -14,73 +14,37 @@ from contextcompany._run import Run, current_run
 from contextcompany.workflow import decorators, flow
 from contextcompany.workflow.asking import client_of
 from contextcompany.workflow.config import ModelConfig, StepType, ToolSelectionConfig
+from contextcompany.workflow.context import AgentContext
 from contextcompany.workflow.decorators import StepMethod
 from contextcompany.workflow.errors import StepError
 from contextcompany.workflow.execution import execute
-from contextcompany.workflow.tools import Tool
+from contextcompany.workflow.tools import Tool, ToolConfig, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from contextcompany.workflow.step import Step
 
-__all__ = ["Agent", "AgentContext", "create_agent"]
-
-
-@dataclass
-class AgentContext:
-    """What the steps of a run share. A run begins with a new input and no results; the state stays."""
-
-    state: dict[str, Any] = field(default_factory=dict)
-    """Anything; the model that chooses tools is shown it."""
-    last_results: dict[str, Any] = field(default_factory=dict)
-    """Results by the name of their step."""
-    current_input: Any = None
-    """What the next step gets."""
-    original_input: Any = None
-    """What the run was given."""
-
-    @property
-    def last_output(self) -> Any:
-        """The newest result; None before there is one."""
-        return next(reversed(self.last_results.values()), None)
-
-    def set_input(self, input_data: Any) -> None:
-        """Begin anew with an input."""
-        self.current_input = self.original_input = input_data
-        self.last_results.clear()
-
-    def get_step_result(self, step_name: str) -> Any:
-        """The result of a step of this run; None when there is none."""
-        return self.last_results.get(step_name)
-
-    def set_step_result(self, step_name: str, result: Any) -> None:
-        """Keep a result, as the newest."""
-        self.last_results.pop(step_name, None)
-        self.last_results[step_name] = result
-
-    def clear(self) -> None:
-        """Forget all, the state included."""
-        self.state.clear()
-        self.set_input(None)
+__all__ = ["Agent", "create_agent"]
 
 
 class Agent:
     """Methods that `@think`, `@act`, `@observe` and `@synthesize` decorate are its steps.
 
     `run` executes them in the order in which they are written, each with the result of the one before, and is recorded
-    as a run; a subclass that defines a `run` of its own decides itself, and calls its steps as methods. One run at a
-    time: the context is the agent's.
+    as a run; a subclass that defines a `run` of its own, or decorates a method with `@run`, decides itself, and calls
+    its steps as methods. One run at a time: the context is the agent's.
 
     Args:
         client: Asks models: an OpenAI-compatible client, LiteLLM's `completion`, or a callable that takes `model`,
             `messages` and parameters and gives text or a chat completion. Asynchronous ones are for `arun`.
         default_model: The model of steps that name none: a name, a dictionary or a `ModelConfig`.
-        tools: Functions or tools that the model may choose, besides the methods that `@tool` decorates.
+        tools: Functions, tools or `ToolConfig` that the model may choose, besides the methods that `@tool` decorates.
         tool_selection_config: How tools are chosen, in steps that do not say it.
         tool_confidence: Its `confidence_threshold`, for short.
         tool_model: The model that chooses tools; by default `default_model`.
         max_tools_per_step: The `max_tools_per_step` of `tool_selection_config`, for short.
+        max_history_size: How many runs `context.conversation_history` holds; by default 10.
         name: What it is recorded as; by default the name of its class.
         **default_model_kwargs: Parameters for every request; those of a step's own model win.
 
@@ -91,18 +55,20 @@ class Agent:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "run" in vars(cls):
-            cls.run = _whole(cls.run)  # type: ignore[method-assign]  # whoever calls it has it recorded
+        own = next((each for each in vars(cls).values() if decorators.is_run(each)), vars(cls).get("run"))
+        if own is not None:
+            cls.run = _whole(own)  # type: ignore[method-assign]  # whoever calls it has it recorded
 
     def __init__(
         self,
         client: Any,
         default_model: str | dict[str, Any] | ModelConfig,
-        tools: Iterable[Callable[..., Any] | Tool] | None = None,
+        tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
         tool_selection_config: ToolSelectionConfig | None = None,
         tool_confidence: float | None = None,
         tool_model: str | dict[str, Any] | ModelConfig | None = None,
         max_tools_per_step: int | None = None,
+        max_history_size: int | None = None,
         *,
         name: str | None = None,
         **default_model_kwargs: Any,
@@ -115,9 +81,11 @@ class Agent:
         self.tool_selection_config = chosen or ToolSelectionConfig()
         self.tool_model = self.default_model if tool_model is None else ModelConfig.of(tool_model)
         self.context = AgentContext()
+        if max_history_size is not None:
+            self.context.set_max_history_size(max_history_size)
         self._steps = _steps_of(type(self))
         own = [getattr(self, key) for key in _keys(type(self), Tool)]
-        self._tools = {each.name: each for each in map(Tool.create, [*own, *(tools or ())])}
+        self._tools = {each.name: each for each in map(Tool.of, [*own, *(tools or ())])}
         self._decided: dict[str, Step] = {}
         self._runs: WeakSet[Run] = WeakSet()
 
@@ -189,8 +157,8 @@ class Agent:
         Raises:
             ValueError: there is no such type.
         """
-        of = StepType.named(scope) if isinstance(scope, str) else scope
-        return [each for each in self._tools.values() if of is None or of in each.scopes]
+        of = None if scope is None else scopes_of([scope])
+        return [each for each in self._tools.values() if of is None or of & each.scopes]
 
     def use_tool(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a tool by its name, recorded.
@@ -202,21 +170,40 @@ class Agent:
             raise ValueError(f"There is no tool {name!r}; there are {', '.join(self._tools) or 'none'}.")
         return self._tools[name](*args, **kwargs)
 
+    @overload
     def register_tool(
         self,
         tool: Callable[..., Any] | Tool,
         *,
         name: str | None = None,
         description: str | None = None,
-        scopes: str | Iterable[str | StepType] = "all",
-    ) -> Tool:
-        """Offer one more tool. See `tool` for the arguments."""
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Tool: ...
+    @overload
+    def register_tool(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Callable[[Callable[..., Any]], Tool]: ...
+    def register_tool(
+        self,
+        tool: Callable[..., Any] | Tool | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Tool | Callable[[Callable[..., Any]], Tool]:
+        """Offer one more tool, which is given back; without one this is a decorator. See `Tool.create`."""
+        if tool is None:
+            return functools.partial(self.register_tool, name=name, description=description, scopes=scopes)
         made = Tool.create(tool, name, description, scopes)
         self._tools[made.name] = made
         return made
 
     def reset_context(self) -> None:
-        """Forget results and state."""
+        """Forget results and state; the history stays."""
         self.context.clear()
 
     # --- runs ------------------------------------------------------------------------------------------------------
@@ -339,7 +326,7 @@ def create_agent(
     json_output: bool = False,
     return_type: type[Any] | None = None,
     return_full_response: bool = False,
-    tools: Iterable[Callable[..., Any] | Tool] | None = None,
+    tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
     tool_selection_config: ToolSelectionConfig | None = None,
     tool_confidence: float | None = None,
     tool_model: str | None = None,

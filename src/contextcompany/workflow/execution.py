@@ -242,6 +242,8 @@ def _with_tools(agent: Agent, step: Step, prompt: str) -> Flow:
         if decision.error is None:
             yield from _call(asked, tools[decision.tool_name], decision, step)
     agent.decided(replace(step, tool_decisions=decisions))
+    if decisions:
+        agent.context.state["last_tool_decisions"] = [{**vars(each)} for each in decisions]
     told = [f"{each.tool_name}: {each.error or each.result}" for each in decisions]
     return f"{prompt}\n\nResults of tools:\n" + "\n".join(told) if told else prompt
 
