@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Assets"]
 
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_IMPORTED: Final = re.compile(r'^import (?:[^"]+ from )?"\./([^"]+)"', re.MULTILINE)
 _A_YEAR: Final = "public, max-age=31536000, immutable"
 
 
@@ -56,6 +58,18 @@ class Assets:
             KeyError: there is none of that name.
         """
         return self._assets[name].content.decode()
+
+    def modules(self, name: str) -> list[str]:
+        """Where the modules are that one imports, and those that these import: a page can ask for all at once.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        found = [name]
+        for each in found:
+            told = _IMPORTED.findall(self._assets[each].content.decode())
+            found += [imported for imported in told if imported not in found]
+        return [self.url(each) for each in found[1:]]
 
     def routes(self) -> list[Route]:
         """Where the files are answered."""
