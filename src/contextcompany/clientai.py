@@ -39,7 +39,8 @@ class ClientAIInstrumentor(BaseInstrumentor):
     """Records runs, steps and tool calls of ClientAI's agents, and its clients' calls in any run as steps.
 
     `contextcompany.instrument("clientai")` switches it on. ClientAI gives text alone; tokens and cost are known when
-    the instrumentor of the provider's client is on too, as with `contextcompany[openai]`.
+    the instrumentor of the provider's client is on too, as with `contextcompany[openai]`. An answer that it finds not
+    valid is an error of the run, and none of the step, which was over by then.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:

@@ -364,9 +364,10 @@ def create_agent(
     if not known and not step.isidentifier():
         raise ValueError(f"`step` must be a step type or an identifier, got {step!r}.")
     step_type = StepType.named(step) if known else StepType.ACT
+    word = re.sub(r"\W", "", role)
     said = {"temperature": temperature, "top_p": top_p, "system_prompt": system_prompt, **model_kwargs}
     declared = decorators.step_decorator(step_type)(
-        f"{re.sub(r'^(?=[0-9])|[^0-9A-Za-z_]', '_', role)}_step",
+        f"{'_' * word[:1].isdigit()}{word}_step",
         model={"name": model, **{key: value for key, value in said.items() if value is not None}},
         description=f"Executes the role of {role}.",
         stream=stream,
