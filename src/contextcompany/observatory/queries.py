@@ -25,8 +25,8 @@ from contextcompany.observatory.contexts import (
 )
 from contextcompany.observatory.filters import LOST_AFTER_S, FilterError
 from contextcompany.observatory.fold import SUSPENDED, spoken
-from contextcompany.observatory.rows import RunRow, SpanRow, node_of
-from contextcompany.observatory.tree import tree
+from contextcompany.observatory.rows import LineRow, RunRow, SpanRow, node_of
+from contextcompany.observatory.tree import parents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -181,7 +181,7 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         if row is None:
             return None
         found = RunRow(*row)
-        spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
+        spans = [LineRow(*each) for each in reader.rows("lines_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
         (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
     newest = max([(each.seen_ns, each.id) for each in spans], default=(0, 0))
@@ -239,50 +239,25 @@ def _shown(row: RunRow, feedback: str | None, feedback_count: int, waiting_ns: i
     return Run(**{name: known[name] for name in Run._fields})
 
 
-def lines(rows: list[SpanRow]) -> list[SpanLine]:
+def lines(rows: list[LineRow]) -> list[SpanLine]:
     """The spans of a run, each after the one it hangs under."""
     by_id = {row.span_id: row for row in rows}
-    parents = tree(map(node_of, rows)).parents
     depths: dict[str, int] = {"": -1}
     made = []
-    for span_id, parent_id in parents.items():
+    for span_id, parent_id in parents(map(node_of, rows)).items():
         depths[span_id] = depths[parent_id] + 1
         made.append(_line(by_id[span_id], parent_id, depths[span_id]))
     return made
 
 
-def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+def _line(row: LineRow, parent_id: str, depth: int) -> SpanLine:
     first_ns, waits = orjson.loads(row.moments) if row.moments else _NO_MOMENTS
-    return SpanLine(
-        row.span_id,
-        parent_id,
-        depth,
-        row.kind,
-        row.name,
-        row.read_as,
-        row.agent,
-        row.model,
-        row.provider,
-        row.status,
-        row.status_message,
-        row.error_type,
-        row.start_ns,
-        row.end_ns,
-        row.input_tokens,
-        row.output_tokens,
-        row.cached_tokens,
-        row.cache_write_tokens,
-        row.reasoning_tokens,
-        row.cost,
-        row.cost_source,
-        row.not_counted,
-        orjson.loads(row.unknown) if row.unknown else [],
-        first_ns,
-        waits,
-    )
+    unknown = orjson.loads(row.unknown) if row.unknown else _NOTHING_UNKNOWN
+    return SpanLine(row[0], parent_id, depth, *row[1:20], unknown, first_ns, waits)  # both have these in one order
 
 
 _NO_MOMENTS: Final[tuple[None, list[list[int]]]] = (None, [])
+_NOTHING_UNKNOWN: Final[list[str]] = []  # of all spans, never changed: garbage collection looks at each list
 
 
 def _cursor(sort: str, row: RunRow) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PREVIEW",
+    "LineRow",
     "RunRow",
     "SpanRow",
     "fact_of",
@@ -73,6 +74,37 @@ class SpanRow(NamedTuple):
     words: str
     seen_ns: int
     moments: str | None
+
+
+class LineRow(NamedTuple):
+    """Of the columns of `span` those that a tree shows or is made by."""
+
+    span_id: str
+    kind: str
+    name: str
+    read_as: str
+    agent: str | None
+    model: str | None
+    provider: str | None
+    status: str
+    status_message: str | None
+    error_type: str | None
+    start_ns: int
+    end_ns: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost: float | None
+    cost_source: str | None
+    not_counted: str | None
+    unknown: str | None
+    moments: str | None
+    parent_id: str
+    run_id: str | None
+    seen_ns: int
+    id: int
 
 
 class RunRow(NamedTuple):
@@ -160,7 +192,7 @@ def _place(kind: Kind, read_as: str, run_id: str | None) -> Fact:
     return Fact(kind=kind, read_as=read_as, name="", run_id=run_id)
 
 
-def node_of(row: SpanRow) -> Node:
+def node_of(row: SpanRow | LineRow) -> Node:
     """As much of a span as hanging it into its run needs."""
     fact = _place(row.kind, row.read_as, row.run_id)
     return Node(row.span_id, row.parent_id, row.start_ns, fact)
