@@ -35,7 +35,7 @@ def test_a_bar_leads_to_its_runs(page):
 
 def test_two_runs_are_compared(page, axe_source):
     """From the list, side by side or inline, by a link that can be given to others."""
-    page.goto("/runs?filter=agent:support")
+    page.goto("/runs?filter=agent:support user:user-1")
     for row in (0, 1):
         page.locator("tr[data-run] input[type=checkbox]").nth(row).check()
     page.get_by_role("button", name="Compare").click()

@@ -17,6 +17,7 @@ export function lead() {
   for (const [id, to] of [["previous-run", around.previous], ["next-run", around.next]]) {
     if (to) byId(id).href = whereIs(to);
     else byId(id).removeAttribute("href");
+    byId(id).setAttribute("aria-disabled", !to);
   }
 }
 
