@@ -72,7 +72,8 @@ def _execute_step(wrapped: Wrapped, _: Any, args: Arguments, kwargs: Keywords) -
         if step.send_to_llm or not step.config.enabled:
             return wrapped(*args, **kwargs)
         with ToolCall(tool_name=step.name) as call:
-            call.declared(step.name, step.step_type.name.lower()).args(args[1] if len(args) == 2 else args[1:])
+            given = [*args[1:], *(value for key, value in kwargs.items() if key not in {"step", "stream"})]
+            call.declared(step.name, step.step_type.name.lower()).args(given[0] if len(given) == 1 else given)
             if step.description:
                 call.description(step.description)
             result = wrapped(*args, **kwargs)

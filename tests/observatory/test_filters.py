@@ -4,7 +4,7 @@ import pytest
 from spans import FOREIGN, START, batch, feedback, messages, run, span, step, tool_call, trace_id
 
 from contextcompany.observatory import queries, searching
-from contextcompany.observatory.filters import FilterError, phrase
+from contextcompany.observatory.filters import FilterError, parse, phrase, token
 
 NOW = START + 3600 * 10**9
 
@@ -120,3 +120,14 @@ def test_search_takes_any_text(store, text):
     """FTS5's own language is not the filter's."""
     assert searching.search(store, text)[0] == []
     assert phrase(text).startswith('"')
+
+
+@pytest.mark.parametrize("name", ["support", "two words", 'with "quotes" in it', "", "a*b"])
+def test_a_name_can_be_asked_for(name):
+    """With a filter that is right, whatever it holds."""
+    asked = token("agent", name)
+    if not name:
+        with pytest.raises(FilterError, match="says no value"):
+            parse(asked, 0)
+        return
+    assert name.replace('"', "*") in parse(asked, 0).values

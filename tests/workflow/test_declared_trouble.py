@@ -238,6 +238,28 @@ def test_making_the_prompt_takes_of_the_time_too(captured):
     go_on.set()
 
 
+def test_what_blocks_is_given_up_where_others_wait_too(captured):
+    """On a thread of its own, as where nobody does."""
+    go_on = threading.Event()
+
+    class Slow(Agent):
+        @act(send_to_llm=False, step_config=StepConfig(timeout=0.05))
+        def work(self, text: str) -> str:
+            go_on.wait(5)
+            return text
+
+    with pytest.raises(StepTimeoutError):
+        asyncio.run(_released(Slow(Model(), "m").arun("x"), go_on))
+    assert captured.run.tool_calls[0].status == 2
+
+
+async def _released(running, event):
+    try:
+        return await running
+    finally:
+        event.set()
+
+
 def test_a_clients_own_time_out_is_the_clients(captured):
     """The step had time."""
     error = TimeoutError("the socket's")

@@ -41,6 +41,7 @@ class Assets:
         for name, asset in self._assets.items():
             digest.update(f"{name}\0{len(asset.content)}\0".encode() + asset.content)
         self.version = digest.hexdigest()
+        self._imports = {name: self._imported(name) for name in self._assets}
 
     def url(self, name: str) -> str:
         """Where a file is.
@@ -65,11 +66,7 @@ class Assets:
         Raises:
             KeyError: there is none of that name.
         """
-        found = [name]
-        for each in found:
-            told = _IMPORTED.findall(self._assets[each].content.decode())
-            found += [imported for imported in told if imported not in found]
-        return [self.url(each) for each in found[1:]]
+        return [self.url(each) for each in self._imports[name]]
 
     def routes(self) -> list[Route]:
         """Where the files are answered."""
@@ -78,12 +75,19 @@ class Assets:
             Route("/favicon.ico", self._icon, methods=["GET"]),
         ]
 
+    def _imported(self, name: str) -> list[str]:
+        found = [name]
+        for each in found:  # which grows meanwhile
+            told = _IMPORTED.findall(self.text(each)) if each.endswith(".js") else []
+            found += [imported for imported in told if imported not in found]
+        return found[1:]
+
     async def _answer(self, request: Request) -> Response:
         asset = self._assets.get(request.path_params["name"])
         if asset is None:
             return Response(b"", 404)
         is_current = request.path_params["version"] == self.version
-        caching = _A_YEAR if is_current else "no-store"  # a page of a version before asks for the file of its own
+        caching = _A_YEAR if is_current else "no-store"  # of a page from before an update
         headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
         return Response(asset.content, 200, headers, asset.media_type)
 

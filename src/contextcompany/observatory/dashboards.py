@@ -34,10 +34,11 @@ def dashboard(store: Store, *, by: str = "", name: str | None = None, since_ns: 
     Args:
         store: Where it is kept.
         by: agent, model or tool, when the bars are of one of them.
-        name: Of which.
+        name: Of which; without it they are of all.
         since_ns: From when.
         until_ns: Until when.
     """
+    by = "" if name is None else by
     since_ns, until_ns = max(0, since_ns), max(since_ns + 1, until_ns)
     is_fine = until_ns - since_ns <= _FINE_NS
     width = timeline.width(until_ns - since_ns, _BARS)

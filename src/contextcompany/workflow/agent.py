@@ -108,7 +108,8 @@ class Agent:
         return self._recorded(lambda: self._executed(input_data, flow.stream, flow.drive, stream=stream), input_data)
 
     async def arun(self, input_data: Any, *, stream: bool | None = None) -> Any:
-        """As `run`, with what is asynchronous awaited, and what is not asked beside the event loop.
+        """As `run`, with what is asynchronous awaited. A client that is not is asked beside the event loop; functions
+        that are not are called on it, unless their step has a `timeout`.
 
         Returns:
             The last step's result, or an asynchronous iterator of text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from dataclasses import replace
@@ -49,7 +50,7 @@ def execute(
         result = yield from _locally(step, function, (*args, *kwargs.values()))
     else:
         with _Timed(step):
-            prompt = yield Call(function, step.config.timeout)
+            prompt = yield _of_function(function, step)
         if not isinstance(prompt, str):
             raise StepError(f"Step '{step.name}' must return its prompt as text, got {type(prompt).__name__}.")
         if step.use_tools:
@@ -59,6 +60,12 @@ def execute(
     return result
 
 
+def _of_function(function: Callable[[], Any], step: Step) -> Call:
+    """The call of a function of the user's. It is given up in time only where it is awaited, or on another thread."""
+    timeout = step.config.timeout
+    return Call(function, timeout, blocks=timeout is not None and not inspect.iscoroutinefunction(function))
+
+
 def _locally(step: Step, function: Callable[[], Any], arguments: tuple[Any, ...]) -> Flow:
     """A step that asks no model is recorded as the call of a function, which it is."""
     with ToolCall(tool_name=step.name) as call:
@@ -66,7 +73,7 @@ def _locally(step: Step, function: Callable[[], Any], arguments: tuple[Any, ...]
         if step.description:
             call.description(step.description)
         with _Timed(step):
-            result = yield Call(function, step.config.timeout)
+            result = yield _of_function(function, step)
         call.result(result)
     return result
 
@@ -301,7 +308,7 @@ def _call(asked: Recorded, tool: Tool, decision: ToolCallDecision, step: Step) -
     try:
         with asked.tool_call(tool.name) as call, _Timed(step):
             call.args(decision.arguments).description(tool.description)
-            decision.result = yield Call(partial(tool.func, **decision.arguments), step.config.timeout)
+            decision.result = yield _of_function(partial(tool.func, **decision.arguments), step)
             call.result(decision.result)
     except NeedsAwaitError:
         raise
