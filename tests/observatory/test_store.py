@@ -14,8 +14,8 @@ from spans import START, batch, feedback, log, messages, run, span, step, tool_c
 from contextcompany.observatory import queries, searching, sql
 from contextcompany.observatory.database import documentation, open_reader
 from contextcompany.observatory.filters import KEYS
+from contextcompany.observatory.group import SETTLED_AT_ONCE
 from contextcompany.observatory.store import BusyError, Retention, Store, StoreError
-from contextcompany.observatory.writing import SETTLED_AT_ONCE
 
 LONG = "The quick brown fox jumps over the lazy dog. " * 20
 
