@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["RunPages", "framed"]
 
-_FORMATS: Final = {"otlp": "OTLP JSON", "markdown": "Markdown", "html": "HTML, one file", "jsonl": "JSON"}
+_FORMATS: Final = {
+    "otlp": "OTLP JSON",
+    "markdown": "Markdown",
+    "html": "HTML, one file",
+    "jsonl": "JSON with what was said",
+}
 """What the formats of an export are called."""
 
 _VIEWS: Final = {"": "Tree", "conversation": "Conversation", "log": "Log", "graph": "Graph"}
