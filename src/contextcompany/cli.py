@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+_RUN = "a run's id or its trace's, how one of these begins, or `last`"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; returns the exit code."""
@@ -188,7 +190,7 @@ def _add_moving(commands: Any) -> None:
         "for jq and pandas; as Markdown, to read; or as HTML, which opens in a browser without a network. Without runs "
         "and without a filter, writes all there is.",
     )
-    export.add_argument("runs", nargs="*", metavar="RUN", help="a run's id, or its trace's")
+    export.add_argument("runs", nargs="*", metavar="RUN", help=_RUN)
     export.add_argument("--filter", help="the runs that a filter lets through, as `status:error since:1d`")
     export.add_argument("--format", choices=("otlp", "jsonl", "markdown", "html"), default="otlp", help="(otlp)")
     export.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to; by default standard output")
@@ -209,8 +211,8 @@ def _add_moving(commands: Any) -> None:
         "say what is different between two runs",
         "Puts the steps and tool calls of two runs side by side, and says what is different in them and in the totals.",
     )
-    diff.add_argument("before", metavar="A", help="a run's id, or its trace's")
-    diff.add_argument("after", metavar="B", help="the run to compare it with")
+    diff.add_argument("before", metavar="A", help=_RUN)
+    diff.add_argument("after", metavar="B", help="the run to compare it with, likewise")
     diff.add_argument("--all", action="store_true", help="also what is the same")
     diff.add_argument(
         "--fail-on",
@@ -308,7 +310,7 @@ def _add_runs(commands: Any) -> None:
         "show a run as a tree",
         "Shows a run with all that is in it: a line for each run, step and tool call.",
     )
-    show.add_argument("run", metavar="RUN", help="a run's id or its trace's, how one of these begins, or `last`")
+    show.add_argument("run", metavar="RUN", help=_RUN)
     choice = show.add_mutually_exclusive_group()
     choice.add_argument("--span", metavar="ID", help="all of one span, by its id or how that begins")
     choice.add_argument("--conversation", action="store_true", help="what was said, each message once")
@@ -320,8 +322,8 @@ def _add_lists(commands: Any) -> None:
         "search",
         "reading:search",
         "find where something was said",
-        "Finds prompts, responses, arguments and results with these words, one after the other; `*` stands for the "
-        "rest of a word. Exits with 1 if there is none.",
+        "Finds prompts, responses, arguments, results and errors with these words, one after the other; `*` stands for "
+        "the rest of a word. Exits with 1 if there is none.",
         limit=20,
     )
     search.add_argument("text", nargs="+", metavar="TEXT", help="what was said")

@@ -39,7 +39,8 @@ class ClientAIInstrumentor(BaseInstrumentor):
     """Records runs, steps and tool calls of ClientAI's agents, and its clients' calls in any run as steps.
 
     `contextcompany.instrument("clientai")` switches it on. ClientAI gives text alone; tokens and cost are known when
-    the instrumentor of the provider's client is on too, as with `contextcompany[openai]`.
+    the instrumentor of the provider's client is on too, as with `contextcompany[openai]`. An answer that it finds not
+    valid is an error of the run, and none of the step, which was over by then.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
@@ -71,7 +72,8 @@ def _execute_step(wrapped: Wrapped, _: Any, args: Arguments, kwargs: Keywords) -
         if step.send_to_llm or not step.config.enabled:
             return wrapped(*args, **kwargs)
         with ToolCall(tool_name=step.name) as call:
-            call.declared(step.name, step.step_type.name.lower()).args(args[1] if len(args) == 2 else args[1:])
+            given = [*args[1:], *(value for key, value in kwargs.items() if key not in {"step", "stream"})]
+            call.declared(step.name, step.step_type.name.lower()).args(given[0] if len(given) == 1 else given)
             if step.description:
                 call.description(step.description)
             result = wrapped(*args, **kwargs)

@@ -30,7 +30,7 @@ from sender import CALLS, SIZE  # noqa: E402 - needs the path above, as do those
 from spans import batch, messages, run, span, step  # noqa: E402
 from traces import Text, request, trace  # noqa: E402
 
-from contextcompany.observatory import queries  # noqa: E402
+from contextcompany.observatory import queries, searching  # noqa: E402
 from contextcompany.observatory.otlp import PROTOBUF, decode  # noqa: E402
 from contextcompany.observatory.store import Retention, Store  # noqa: E402
 
@@ -69,7 +69,7 @@ def ingest(arguments: argparse.Namespace) -> dict:
                     began = time.perf_counter()
                     queries.runs(store, filter_)
                     asked.append(time.perf_counter() - began)
-                trails.append(queries.trailing(store).trailing_s)
+                trails.append(searching.trailing(store).trailing_s)
                 peak.append(resident_mb())
 
         asking = threading.Thread(target=ask)
@@ -81,7 +81,7 @@ def ingest(arguments: argparse.Namespace) -> dict:
         for thread in sending:
             thread.join()
         durable = time.perf_counter() - began
-        while queries.trailing(store).trailing:
+        while searching.trailing(store).trailing:
             time.sleep(0.01)
         indexed = time.perf_counter() - began
         cpu = time.process_time() - cpu

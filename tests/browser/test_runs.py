@@ -292,6 +292,10 @@ def test_selected_runs_are_deleted(page, send):
 
     expect(page.get_by_text("3 runs deleted.")).to_be_visible()
     assert agents(page) == ["doomed-0"]
+    page.locator("#pick-all").check()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("No run is like that")).to_be_visible()
 
 
 def test_selected_runs_are_exported_and_compared(page, send):

@@ -20,6 +20,33 @@ def test_pages_are_accessible(page, axe_source, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_pages_weigh_less_than_150_kb(page):
+    """With their sheets and scripts, uncompressed."""
+    loaded = []
+    page.on("response", lambda answer: loaded.append(len(answer.body())))
+    for path in PATHS:
+        loaded.clear()
+        page.goto(path)
+        assert 20_000 < sum(loaded) < 150_000
+
+
+def test_pages_are_read_without_scripts(browser, url):
+    """Links lead on, forms are sent, and what is folded opens."""
+    with browser.new_context(base_url=url, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto("/dashboard?since=7d")
+        page.locator(".by a").first.click()
+        page.wait_for_url("**/runs?filter=agent*")
+        page.goto("/sessions/visit-37")
+        page.locator(".thumbs label").first.click()
+        page.get_by_placeholder("A note").first.fill("By hand.")
+        page.get_by_role("button", name="Keep").first.click()
+        assert page.get_by_text("By hand.").is_visible()
+        page.goto("/tool_calls?tool=refund")
+        page.locator(".call summary").first.click()
+        assert page.get_by_text("The payment provider did not answer").is_visible()
+
+
 def test_a_bar_leads_to_its_runs(page):
     """As many as it says; arrow keys go from bar to bar."""
     page.goto("/dashboard")
@@ -138,7 +165,7 @@ def exported(page, trace_id, format_):
     return page.request.get(f"/api/runs/{trace_id}/export", params={"format": format_}).body()
 
 
-def test_a_run_is_taken_along_as_a_file(page, tmp_path):
+def test_a_run_is_taken_along_as_a_file(page, tmp_path, axe_source):
     """It opens from the disk without a network: links open what they lead to, and spans are found."""
     path = tmp_path / "run.html"
     path.write_bytes(exported(page, newest(page, "agent:support"), "html"))
@@ -154,6 +181,11 @@ def test_a_run_is_taken_along_as_a_file(page, tmp_path):
     page.get_by_label("Find spans").fill("search_orders")
     assert page.locator(".spans .line:not(.aside)").count() == 1
     assert {url.partition("#")[0] for url in asked} == {path.as_uri()}
+    assert_accessible(page, axe_source)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert_accessible(page, axe_source)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert said == []
 
 

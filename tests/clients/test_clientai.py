@@ -161,6 +161,22 @@ def test_an_agent_with_a_run_of_its_own(client, captured):
     assert declared(captured.run.steps) == [(("ask", "think"), 0, "a"), (("ask", "think"), 0, "b")]
 
 
+def test_what_a_step_is_given_by_name_is_recorded(client, captured):
+    """As what it is given by position."""
+
+    class Own(Agent):
+        @act(send_to_llm=False)
+        def join(self, one: str, other: str = "") -> str:
+            return one + other
+
+        @run
+        def mine(self, text: str) -> str:
+            return self.join(text, other="b") + self.join(one=text)
+
+    assert Own(client=client(), default_model="gpt-4o").run("a") == "aba"
+    assert [call.args for call in captured.run.tool_calls] == [["a", "b"], "a"]
+
+
 def test_a_call_of_the_client_alone_is_a_step(client, captured):
     """In the run that is current."""
     with tcc.run(agent="mine") as mine:

@@ -12,7 +12,7 @@ import requests
 from spans import batch, feedback, log, messages, run, step, tool_call, trace_id
 
 import contextcompany as tcc
-from contextcompany.observatory import api, queries
+from contextcompany.observatory import api, queries, searching
 from contextcompany.observatory.store import SlowError, Store
 
 NO_PROBLEM = {"token": None, "suggestion": None}
@@ -328,7 +328,7 @@ def test_keys_complete_a_filter(served):
 
 def test_a_phrase_is_searched(store, filled):
     """And it is said how far the search looked."""
-    while queries.trailing(store).trailing:
+    while searching.trailing(store).trailing:
         pass
     found = of(filled, "/api/search", q="question 4")
 

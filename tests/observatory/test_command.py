@@ -95,13 +95,30 @@ def test_other_addresses_need_a_token(tmp_path):
 
 
 def test_a_port_that_is_taken_is_said(tmp_path):
-    """With its number."""
+    """With its number, and what to do."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = refused("--port", str(port), "--db", str(tmp_path / "runs.db"))
 
-    assert "Address already in use" in said
-    assert str(port) in said
+    taken = f"✗ Something listens at 127.0.0.1:{port} already, perhaps another Observatory."
+    assert said == f"{taken} Stop it, or give another --port.\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+def test_a_full_disk_is_said_where_it_was_started(tmp_path):
+    """Once in a while. What is sent is refused meanwhile, so that it is sent again."""
+    limited = ["sh", "-c", 'ulimit -f 1000; exec "$@"', "sh", *COMMAND]
+    command = [*limited, "--port", "0", "--db", str(tmp_path / "runs.db"), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url = json.loads("".join(process.stdout.readline() for _ in range(4)))["url"]
+        headers = {"Content-Type": "application/x-protobuf"}
+        spans = [some_span(number, name=os.urandom(20_000).hex()) for number in range(1, 51)]
+        posted = [requests.post(url + "/v1/traces", traces(each), headers=headers, timeout=10) for each in spans]
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+
+    assert {each.status_code for each in posted} == {200, 503}
+    assert said.count("What is sent is refused for now: The file cannot be written:") == 1
 
 
 def test_a_file_that_is_none_of_its_own_is_left_alone(tmp_path):

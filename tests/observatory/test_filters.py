@@ -3,8 +3,8 @@
 import pytest
 from spans import FOREIGN, START, batch, feedback, messages, run, span, step, tool_call, trace_id
 
-from contextcompany.observatory import queries
-from contextcompany.observatory.filters import FilterError, phrase
+from contextcompany.observatory import queries, searching
+from contextcompany.observatory.filters import FilterError, parse, phrase, token
 
 NOW = START + 3600 * 10**9
 
@@ -79,7 +79,7 @@ def filled(store):
 )
 def test_a_filter_lets_through(filled, filter_, numbers):
     """What all of its parts say."""
-    while queries.trailing(filled).trailing:
+    while searching.trailing(filled).trailing:
         pass
 
     page = queries.runs(filled, filter_, now_ns=NOW, lost_after_s=1e9)
@@ -118,5 +118,16 @@ def test_a_filter_has_an_end(store):
 @pytest.mark.parametrize("text", ['"', "*", "", "NEAR(a b)", "a AND", "text:x", "(", "\x00", "-"])
 def test_search_takes_any_text(store, text):
     """FTS5's own language is not the filter's."""
-    assert queries.search(store, text)[0] == []
+    assert searching.search(store, text)[0] == []
     assert phrase(text).startswith('"')
+
+
+@pytest.mark.parametrize("name", ["support", "two words", 'with "quotes" in it', "", "a*b"])
+def test_a_name_can_be_asked_for(name):
+    """With a filter that is right, whatever it holds."""
+    asked = token("agent", name)
+    if not name:
+        with pytest.raises(FilterError, match="says no value"):
+            parse(asked, 0)
+        return
+    assert name.replace('"', "*") in parse(asked, 0).values

@@ -229,10 +229,11 @@ def test_nothing_is_deleted_unasked(path, capsys):
 
 
 def test_nothing_is_deleted_when_one_name_is_wrong(path, capsys):
-    """It is said which."""
-    code, text = command(capsys, "delete", "mine", "yours", "--db", path, "--yes")
+    """It is said which. How an id begins is not enough for what cannot be taken back; the whole one is said."""
+    assert command(capsys, "delete", "mine", "yours", "--db", path, "--yes") == (1, "✗ There is no run `yours`.\n")
+    code, text = command(capsys, "delete", "min", "--db", path, "--yes")
 
-    assert (code, text) == (1, f"✗ There is no run yours in {path}.\n")
+    assert (code, text.partition(", ")[0]) == (1, "✗ There is no run `min`. Say the whole id: mine (test")
     with Store.open(path) as store:
         assert len(kept(store)) == 10
 

@@ -90,7 +90,7 @@ def test_a_run_can_be_read(db, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["export", "nobody"], 1, "There is no run `nobody`, by its own id or its trace's."),
+        (["export", "nobody"], 1, "There is no run `nobody`."),
         (["export", "--filter", "agnt:x"], 2, "Did you mean `agent:x`?"),
         (["export", trace_id(1), "--filter", ""], 2, "Name runs, or give a --filter, not both."),
         (
@@ -98,7 +98,7 @@ def test_a_run_can_be_read(db, capsys):
             1,
             "/nowhere/runs.jsonl cannot be written: No such file or directory.",
         ),
-        (["import", "missing.json"], 1, "missing.json cannot be read: No such file or directory."),
+        (["import", "missing.json"], 1, "the file: It cannot be read: No such file or directory."),
         (["diff", trace_id(1), "nobody"], 1, "There is no run `nobody`"),
     ],
 )
@@ -106,6 +106,28 @@ def test_what_cannot_be_done_is_said(db, capsys, arguments, code, said):
     """In a sentence."""
     assert main([*arguments, "--db", db]) == code
     assert said in capsys.readouterr().err
+
+
+def test_runs_are_meant_by_how_their_ids_begin(db, capsys):
+    """As lists show them; one that may mean several is named, and `last` is the newest."""
+    assert main(["export", "--db", db, "--format", "jsonl", f"{trace_id(2)[:31]}…", "last"]) == 1
+    assert "begins more than one run's id" in capsys.readouterr().err
+    assert main(["export", "--db", db, "--format", "jsonl", "last"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"]["trace_id"] == trace_id(2)
+    assert main(["diff", "--db", db, trace_id(1), "last", "--fail-on", "tools"]) == 1
+
+
+def test_a_file_that_cannot_be_read_costs_that_file(db, tmp_path, capsys):
+    """The others are taken, and told, also as JSON."""
+    path, other, missing = tmp_path / "runs.jsonl", tmp_path / "other.db", tmp_path / "missing.jsonl"
+    assert main(["export", "--db", db, "-o", str(path)]) == 0
+    capsys.readouterr()
+
+    assert main(["import", "--db", str(other), str(missing), str(path), "--json"]) == 1
+
+    reports = [(each["file"], each["spans"], each["refused"]) for each in json.loads(capsys.readouterr().out)]
+    assert reports == [(str(missing), 0, 1), (str(path), 7, 0)]
+    assert runs(other) == runs(db)
 
 
 def test_what_was_refused_is_named(tmp_path, capsys):

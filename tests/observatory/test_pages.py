@@ -52,6 +52,14 @@ def test_files_of_pages_are_kept_for_ever(served):
     assert get(served, "/favicon.ico").headers["content-type"] == "image/svg+xml"
 
 
+def test_modules_are_asked_for_at_once(served):
+    """Those too that only others name."""
+    page = get(served, "/runs").text
+    asked = set(re.findall(r'<link rel="modulepreload" href="/static/[^/]+/(\w+\.js)">', page))
+
+    assert {"keys.js", "complete.js", "list.js", "live.js", "picked.js", "brush.js"} <= asked
+
+
 def test_a_run_is_a_row(served, store):
     """With what it was, what was said, and what a person thought of it."""
     said = {"gen_ai__input__messages": messages("How are <b>you</b>?"), "gen_ai__usage__input_tokens": 1240}
@@ -241,7 +249,7 @@ def test_the_last_refusal_is_shown(served):
 
 
 def test_a_page_is_light(served, store):
-    """Without what was said it weighs less than 150 kB, with all that it loads."""
+    """With fifty runs it weighs less than 150 kB, all that it loads included."""
     for number in range(1, 61):
         store.write(batch(run(number, start=number * 60, end=number * 60 + 1)))
     page = get(served, "/runs").text

@@ -6,7 +6,7 @@ import pytest
 from spans import FOREIGN, START, batch, feedback, log, messages, run, step, tool_call, trace_id
 
 import contextcompany as tcc
-from contextcompany.observatory import queries
+from contextcompany.observatory import queries, searching
 from contextcompany.observatory.filters import FilterError
 
 HOUR = 3600
@@ -210,13 +210,32 @@ def test_stats_over_time(store):
 def test_search_says_how_far_it_is(store):
     """And shows what it found."""
     store.write(batch(run(1, gen_ai__input__messages=messages("x " * 200 + "the needle is here " + "y " * 200))))
-    while queries.trailing(store).trailing:
+    while searching.trailing(store).trailing:
         pass
-    (hit,), how_far = queries.search(store, "needle")
+    (hit,), how_far = searching.search(store, "needle")
 
     assert (hit.trace_id, hit.run) == (trace_id(1), "support")
     assert "the needle is here" in hit.excerpt
     assert (how_far.trailing, how_far.is_capped) == (0, False)
+
+
+def test_search_finds_what_is_too_short_for_a_text_of_its_own(store):
+    """Each once, in the newest run; by what was said, not by what the span is called."""
+    short = '[{"role":"user","content":"Rain in Zürich?"}]'
+    for number in (1, 2):
+        store.write(batch(run(number, start=number, agent="rain"), step(number, 2, gen_ai__input__messages=short)))
+    args = {"gen_ai__tool__call__arguments": '{"city":"Bern"}'}
+    store.write(batch(tool_call(3, 1, 0, **args), tool_call(3, 2, 0, tool="bern", status=(2, "No such town"))))
+    while searching.trailing(store).trailing:
+        pass
+
+    def found(text):
+        return [(hit.trace_id, hit.excerpt) for hit in searching.search(store, text)[0]]
+
+    assert found("rain") == found("in zurich") == found("RAI*") == [(trace_id(2), "Rain in Zürich?")]
+    assert found("rai") == []
+    assert found("bern") == [(trace_id(3), "city Bern")]
+    assert found("no such town") == [(trace_id(3), "No such town")]
 
 
 def test_search_says_that_it_trails(store):

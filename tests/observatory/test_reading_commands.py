@@ -11,7 +11,7 @@ import pytest
 from starting import running, wait_until
 
 from contextcompany.cli import main
-from contextcompany.observatory import queries
+from contextcompany.observatory import searching
 from contextcompany.observatory.store import Store
 from programs import finish, run_program, start_program
 
@@ -74,7 +74,7 @@ def db(tmp_path_factory):
     with running("--port", "0", "--db", str(path), "--json") as said:
         run_program(RECORD, said["url"])
         with Store.open(path, can_write=False) as store:
-            wait_until(lambda: queries.trailing(store).trailing == 0)
+            wait_until(lambda: searching.trailing(store).trailing == 0)
         yield path
 
 

@@ -1,13 +1,16 @@
 """A run as a conversation, as one text, and as a graph: what they say, and once each the page."""
 
 import json
+from pathlib import Path
 
 import pytest
 import requests
 from spans import batch, messages, run, step, tool_call, trace_id
 
-from contextcompany.observatory import exchanges, graphs, logbook, queries
+from contextcompany.observatory import exchanges, exporting, files, graphs, importing, logbook, queries
 from contextcompany.observatory.logbook import Entry
+
+FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def talk(store, **options):
@@ -222,3 +225,14 @@ def test_a_graph_is_a_page(store, served, lines):
     html = page(served, "graph")
 
     assert ("only=run&amp;find=support" if lines else "only=tool_call&amp;find=search") in html
+
+
+@pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
+def test_runs_of_every_convention_can_be_viewed(store, served, fixture):
+    """Which say what they say in other places, or do not say it."""
+    with fixture.open("rb") as file:
+        importing.load(store, files.parts(file, 0))
+    for number in queries.trace_ids(store):
+        for view in ("conversation", "conversation?whole=1", "log", "graph"):
+            assert requests.get(f"{served.url}/runs/{number}/{view}", timeout=10).status_code == 200
+        assert b"".join(exporting.of_runs(store, [number], "html").content).endswith(b"</html>")

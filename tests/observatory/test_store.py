@@ -11,11 +11,11 @@ from random import Random
 import pytest
 from spans import START, batch, feedback, log, messages, run, span, step, tool_call, trace_id
 
-from contextcompany.observatory import queries, sql
+from contextcompany.observatory import queries, searching, sql
 from contextcompany.observatory.database import documentation, open_reader
 from contextcompany.observatory.filters import KEYS
+from contextcompany.observatory.group import SETTLED_AT_ONCE
 from contextcompany.observatory.store import BusyError, Retention, Store, StoreError
-from contextcompany.observatory.writing import SETTLED_AT_ONCE
 
 LONG = "The quick brown fox jumps over the lazy dog. " * 20
 
@@ -32,7 +32,7 @@ def searched(store, text):
     """The runs in which something was said, once all is indexed."""
     deadline = threading.Event()
     for _ in range(100):
-        if not queries.trailing(store).trailing:
+        if not searching.trailing(store).trailing:
             break
         deadline.wait(0.05)
     return found(store, text)

@@ -633,7 +633,7 @@ def test_an_agent_of_one_step(captured):
     assert model.asked[0]["messages"][0] == {"role": "system", "content": "Translate to German."}
     assert (model.asked[0]["temperature"], model.asked[0]["top_p"]) == (0.7, 0.5)
     assert captured.run.agent == "Translator 2"
-    assert captured.run.steps[0].declared == ("Translator_2_step", "think")
+    assert captured.run.steps[0].declared == ("Translator2_step", "think")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contextcompany import _words
-from contextcompany.commands import CommandError, agreed, say
+from contextcompany.commands import CommandError, agreed, naming, say
 from contextcompany.commands.store import opened, say_context
 from contextcompany.observatory import queries, repricing
 from contextcompany.observatory.store import Retention
@@ -45,10 +45,7 @@ def _chosen(store: Store, options: argparse.Namespace) -> Iterator[str]:
     if options.filter is not None:
         yield from queries.trace_ids(store, options.filter)
     for run_id in options.run:
-        trace_id = queries.trace_of(store, run_id)
-        if trace_id is None:
-            raise CommandError(f"There is no run {run_id} in {store.path}.")
-        yield trace_id
+        yield naming.exactly(store, run_id)
 
 
 def prune(options: argparse.Namespace) -> int:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from contextcompany import _words
 from contextcompany._terminal import terminal_of
-from contextcompany.commands import CommandError, nothing, say
+from contextcompany.commands import CommandError, naming, nothing, say
 from contextcompany.commands.comparison import shown
 from contextcompany.commands.store import default_path, opened, say_context
 from contextcompany.observatory import comparing, exporting, files, gates, importing, queries
+from contextcompany.observatory.importing import Refusal, Report
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.contexts import Whole
     from contextcompany.observatory.exporting import Export
-    from contextcompany.observatory.importing import Report
     from contextcompany.observatory.store import Store
 
 __all__ = ["diff", "export", "import_"]
@@ -53,21 +53,10 @@ def _chosen(store: Store, options: argparse.Namespace) -> Export:
     if options.runs and options.filter is not None:
         raise CommandError("Name runs, or give a --filter, not both.", code=2)
     if options.runs:
-        return exporting.of_runs(store, [_trace(store, each) for each in options.runs], options.format)
+        return exporting.of_runs(store, [naming.meant(store, each) for each in options.runs], options.format)
     if options.filter is None:
         return exporting.everything(store, options.format)
     return exporting.of_runs(store, queries.trace_ids(store, options.filter), options.format)
-
-
-def _trace(store: Store, run_id: str) -> str:
-    found = queries.trace_of(store, run_id)
-    if found is None:
-        raise _missing(run_id)
-    return found
-
-
-def _missing(run_id: str) -> CommandError:
-    return CommandError(f"There is no run `{run_id}`, by its own id or its trace's.")
 
 
 @contextmanager
@@ -87,7 +76,7 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
 
 
 def import_(options: argparse.Namespace) -> int:
-    """Take in files; what one of them has that cannot be taken is said, and the rest is taken."""
+    """Take in files; what cannot be taken, a whole file too, is said, and the rest is taken."""
     path = options.db or default_path()
     path.parent.mkdir(0o700, parents=True, exist_ok=True)
     path.touch(0o600)
@@ -111,7 +100,7 @@ def _import(store: Store, name: str, *, is_quiet: bool) -> Report:
             finally:
                 bar.clear()
     except OSError as error:
-        raise CommandError(f"{name} cannot be read: {error.strerror or error}.") from error
+        return Report(0, 0, 0, 1, [Refusal("the file", f"It cannot be read: {error.strerror or error}.")])
 
 
 @contextmanager
@@ -196,9 +185,9 @@ def diff(options: argparse.Namespace) -> int:
 
 
 def _whole(store: Store, run_id: str) -> Whole:
-    found = queries.run(store, run_id)
+    found = queries.run(store, naming.meant(store, run_id))
     if found is None:
-        raise _missing(run_id)
+        raise CommandError(f"Run `{run_id}` was just deleted.")
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import sys
 import threading
 import webbrowser
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from contextcompany import _demo
@@ -18,7 +20,7 @@ from contextcompany.observatory.store import Retention, Store, StoreError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = ["serve"]
@@ -34,7 +36,7 @@ def serve(options: argparse.Namespace) -> int:
         path.parent.mkdir(0o700, parents=True, exist_ok=True)
         path.touch(0o600)  # what people said is in it
         retention = Retention(options.max_age, options.max_size)
-        with Store.open(path, read_limit_s=_READ_LIMIT_S) as store, Keeper(store, retention):
+        with _warnings_shown(), Store.open(path, read_limit_s=_READ_LIMIT_S) as store, Keeper(store, retention):
             has_demo = options.demo and _is_empty(store)
             with _demo.started() if has_demo else nullcontext() as begin:
                 ready = _ready(options, path, begin)
@@ -42,8 +44,26 @@ def serve(options: argparse.Namespace) -> int:
     except (StoreError, ValueError) as error:
         return fail(str(error), as_json=options.json)
     except OSError as error:
-        return fail(f"The Observatory cannot start: {error}.", as_json=options.json)
+        return fail(_why(error, options), as_json=options.json)
     return 0
+
+
+def _why(error: OSError, options: argparse.Namespace) -> str:
+    if error.errno == errno.EADDRINUSE:
+        said = f"Something listens at {options.host}:{options.port} already, perhaps another Observatory."
+        return f"{said} Stop it, or give another --port."
+    return f"The Observatory cannot start: {error}."
+
+
+@contextmanager
+def _warnings_shown() -> Iterator[None]:
+    """What goes wrong while it runs is said where it was started."""
+    logger, handler = logging.getLogger("contextcompany.observatory"), logging.StreamHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _is_empty(store: Store) -> bool:

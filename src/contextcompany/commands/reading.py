@@ -13,7 +13,7 @@ from contextcompany._terminal import Text, terminal_of
 from contextcompany.commands import cells, nothing, say
 from contextcompany.commands.cells import say_table
 from contextcompany.commands.store import opened, say_context
-from contextcompany.observatory import queries
+from contextcompany.observatory import queries, searching
 from contextcompany.observatory.filters import MAX_HITS
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def search(options: argparse.Namespace) -> int:
     """Where something was said."""
     text = " ".join(options.text)
     with opened(options) as store:
-        hits, how_far = queries.search(store, text, limit=options.limit)
+        hits, how_far = searching.search(store, text, limit=options.limit)
     if options.json:
         say_context({"hits": hits, "search": how_far})
     elif hits:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from contextcompany import _trees, _words, semconv
 from contextcompany._terminal import Text, terminal_of
 from contextcompany._trees import Row
-from contextcompany.commands import CommandError, cells, say
+from contextcompany.commands import CommandError, cells, naming, say
 from contextcompany.commands.spans import span_text
 from contextcompany.commands.store import opened, say_context
 from contextcompany.commands.talk import talk_text, whole_talk
@@ -17,7 +17,7 @@ from contextcompany.observatory import queries
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from contextcompany._terminal import Terminal
     from contextcompany._trees import Piece
@@ -31,7 +31,7 @@ _MAX_ROWS = 200
 """Rows of one tree; the rest is counted."""
 
 _MAX_NAMED = 5
-"""Runs that are named where a prefix may mean several."""
+"""Spans that are named where a beginning may mean several."""
 
 
 def show(options: argparse.Namespace) -> int:
@@ -54,31 +54,10 @@ def show(options: argparse.Namespace) -> int:
 
 
 def _found(store: Store, wanted: str) -> Whole:
-    wanted = wanted.rstrip("….")  # as ids are shown where they are cut
-    if wanted == "last":
-        newest = queries.runs(store, limit=1).runs
-        if not newest:
-            raise CommandError("There are no runs yet.")
-        wanted = newest[0].trace_id
-    whole = queries.run(store, wanted)
-    if whole is not None:
-        return whole
-    like = queries.runs_like(store, wanted, limit=_MAX_NAMED + 1) if wanted else []
-    if len(like) > 1:
-        raise CommandError(_ambiguous(wanted, like))
-    whole = queries.run(store, like[0].trace_id) if like else None
+    whole = queries.run(store, naming.meant(store, wanted))
     if whole is None:
-        raise CommandError(f"There is no run `{wanted}`.")
+        raise CommandError(f"Run `{wanted}` was just deleted.")
     return whole
-
-
-def _ambiguous(wanted: str, like: Sequence[Run]) -> str:
-    terminal, now = terminal_of(sys.stderr), time.time_ns()
-    named = [
-        f"{terminal.safe(run.run_id or run.trace_id)} ({terminal.safe(run.name)}, {cells.age(run.start_ns, now)} ago)"
-        for run in like[:_MAX_NAMED]
-    ]
-    return f"`{wanted}` begins more than one run's id: {', '.join(named)}{'…' if len(like) > _MAX_NAMED else ''}."
 
 
 # --- the tree --------------------------------------------------------------------------------------------------------

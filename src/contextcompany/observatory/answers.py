@@ -18,6 +18,7 @@ from contextcompany.observatory import (
     finding,
     graphs,
     queries,
+    searching,
     timeline,
 )
 from contextcompany.observatory import sessions as sessions_
@@ -198,7 +199,7 @@ def values(store: Store, given: Given) -> Completion:
 
 def search(store: Store, given: Given) -> Hits:
     """The newest texts in which a phrase was said, and how far the search looked."""
-    return Hits(*queries.search(store, given["q"], limit=given["limit"]))
+    return Hits(*searching.search(store, given["q"], limit=given["limit"]))
 
 
 def span_as_received(store: Store, given: Given) -> orjson.Fragment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import blake2b
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Assets"]
 
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_IMPORTED: Final = re.compile(r'^import (?:[^"]+ from )?"\./([^"]+)"', re.MULTILINE)
 _A_YEAR: Final = "public, max-age=31536000, immutable"
 
 
@@ -39,6 +41,7 @@ class Assets:
         for name, asset in self._assets.items():
             digest.update(f"{name}\0{len(asset.content)}\0".encode() + asset.content)
         self.version = digest.hexdigest()
+        self._imports = {name: self._imported(name) for name in self._assets}
 
     def url(self, name: str) -> str:
         """Where a file is.
@@ -57,6 +60,14 @@ class Assets:
         """
         return self._assets[name].content.decode()
 
+    def modules(self, name: str) -> list[str]:
+        """Where the modules are that one imports, and those that these import: a page can ask for all at once.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return [self.url(each) for each in self._imports[name]]
+
     def routes(self) -> list[Route]:
         """Where the files are answered."""
         return [
@@ -64,12 +75,19 @@ class Assets:
             Route("/favicon.ico", self._icon, methods=["GET"]),
         ]
 
+    def _imported(self, name: str) -> list[str]:
+        found = [name]
+        for each in found:  # which grows meanwhile
+            told = _IMPORTED.findall(self.text(each)) if each.endswith(".js") else []
+            found += [imported for imported in told if imported not in found]
+        return found[1:]
+
     async def _answer(self, request: Request) -> Response:
         asset = self._assets.get(request.path_params["name"])
         if asset is None:
             return Response(b"", 404)
         is_current = request.path_params["version"] == self.version
-        caching = _A_YEAR if is_current else "no-store"  # a page of a version before asks for the file of its own
+        caching = _A_YEAR if is_current else "no-store"  # of a page from before an update
         headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
         return Response(asset.content, 200, headers, asset.media_type)
 

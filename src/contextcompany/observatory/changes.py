@@ -10,7 +10,7 @@ import orjson
 from contextcompany.observatory import filters, queries
 from contextcompany.observatory.contexts import Changes, Feedback, RunChanges
 from contextcompany.observatory.filters import LOST_AFTER_S
-from contextcompany.observatory.rows import RunRow, SpanRow
+from contextcompany.observatory.rows import LineRow, RunRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,7 +82,7 @@ def of_run(
         if not rows:
             return None
         found = RunRow(*rows[0])
-        spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
+        spans = [LineRow(*each) for each in reader.rows("lines_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", trace_id)]
         (about,) = queries.shown(reader, [found], time.time_ns())
     new = sorted([(row.seen_ns, row.id) for row in spans if (row.seen_ns, row.id) > since])
@@ -92,7 +92,7 @@ def of_run(
     return RunChanges(about, lines, said, until, max([row.seen_ns for row in spans]), len(new) <= limit)
 
 
-def _changed(rows: list[SpanRow], since: tuple[int, int], until: tuple[int, int], hung_ns: int) -> Iterator[SpanRow]:
+def _changed(rows: list[LineRow], since: tuple[int, int], until: tuple[int, int], hung_ns: int) -> Iterator[LineRow]:
     changed = {row.span_id: row for row in rows if since < (row.seen_ns, row.id) <= until}
     for row in rows:
         parent = changed.get(row.parent_id) if (row.seen_ns, row.id) <= since else None

@@ -34,10 +34,11 @@ def dashboard(store: Store, *, by: str = "", name: str | None = None, since_ns: 
     Args:
         store: Where it is kept.
         by: agent, model or tool, when the bars are of one of them.
-        name: Of which.
+        name: Of which; without it they are of all.
         since_ns: From when.
         until_ns: Until when.
     """
+    by = "" if name is None else by
     since_ns, until_ns = max(0, since_ns), max(since_ns + 1, until_ns)
     is_fine = until_ns - since_ns <= _FINE_NS
     width = timeline.width(until_ns - since_ns, _BARS)
@@ -45,9 +46,11 @@ def dashboard(store: Store, *, by: str = "", name: str | None = None, since_ns: 
     since_ns -= since_ns % width
     until_ns += -until_ns % width
     count = _recent if is_fine else _kept
-    groups = {group: _most(count(store, group, since_ns, until_ns, until_ns)) for group in queries.GROUPS}
-    bars = [each for each in count(store, by, since_ns, until_ns, width) if not by or each.name == name]
-    whole = [each for each in count(store, by, since_ns, until_ns, until_ns) if not by or each.name == name]
+    together = {group: count(store, group, since_ns, until_ns, until_ns) for group in queries.GROUPS}
+    whole = together[by] if by else count(store, by, since_ns, until_ns, until_ns)
+    bars = count(store, by, since_ns, until_ns, width)
+    if by:
+        whole, bars = ([each for each in stats if each.name == name] for stats in (whole, bars))
     return Dashboard(
         by,
         name,
@@ -57,9 +60,7 @@ def dashboard(store: Store, *, by: str = "", name: str | None = None, since_ns: 
         timeline.bars(store, token(by, name) if by and name else "", since_ns, until_ns, width),
         _without_gaps(bars, since_ns, until_ns, width),
         whole[0] if whole else _nothing(since_ns),
-        groups["agent"],
-        groups["model"],
-        groups["tool"],
+        *(_most(together[group]) for group in ("agent", "model", "tool")),
     )
 
 

@@ -183,7 +183,7 @@ def _go(writer: Writer, runs: list[_Run], *, keeps_counts: bool = False) -> int:
     connection.execute(sql.text("write/delete_bodies"), (dumps([id_ for id_, _ in bodies]),))
     _script(connection, "delete_runs", ids)
     put_counts(connection, rollups)
-    writer.forget()
+    writer.memory.forget()
     return len(runs)
 
 

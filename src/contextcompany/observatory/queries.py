@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from contextcompany._version import __version__
-from contextcompany.observatory import cursors, filters, originals, prices, sql
+from contextcompany.observatory import cursors, filters, originals, prices, searching, sql
 from contextcompany.observatory.contexts import (
     About,
     Failure,
     Feedback,
-    Hit,
     Run,
     RunPage,
-    Search,
     Session,
     SpanDetail,
     SpanLine,
@@ -26,12 +23,10 @@ from contextcompany.observatory.contexts import (
     ToolCall,
     Whole,
 )
-from contextcompany.observatory.filters import LOST_AFTER_S, MAX_HITS, FilterError
+from contextcompany.observatory.filters import LOST_AFTER_S, FilterError
 from contextcompany.observatory.fold import SUSPENDED, spoken
-from contextcompany.observatory.preparing import text_of
-from contextcompany.observatory.rows import RunRow, SpanRow, node_of
-from contextcompany.observatory.texts import words
-from contextcompany.observatory.tree import tree
+from contextcompany.observatory.rows import LineRow, RunRow, SpanRow, node_of
+from contextcompany.observatory.tree import parents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +53,6 @@ __all__ = [
     "run",
     "runs",
     "runs_like",
-    "search",
     "sessions",
     "shown",
     "span",
@@ -68,7 +62,6 @@ __all__ = [
     "top_of",
     "trace_ids",
     "trace_of",
-    "trailing",
 ]
 
 MAX_PAGE: Final = 500
@@ -141,7 +134,7 @@ def runs(
     with store.read() as reader:
         rows = [RunRow(*row) for row in reader.rows("runs", *values, limit + 1, where=where)]
         (change,) = reader.row("newest_change")
-        found = None if not parsed.searches else _searched(reader, parsed.searches, now)
+        found = None if not parsed.searches else searching.how_far(reader, parsed.searches, now)
         listed = shown(reader, rows[:limit], now, lost_after_s)
     cursor = _cursor(sort, rows[limit - 1]) if len(rows) > limit else None
     return RunPage(listed, cursor, found, str(change))
@@ -188,7 +181,7 @@ def run(store: Store, run_id: str, *, now_ns: int | None = None, lost_after_s: f
         if row is None:
             return None
         found = RunRow(*row)
-        spans = [SpanRow(*each) for each in reader.rows("spans_of_run", found.id)]
+        spans = [LineRow(*each) for each in reader.rows("lines_of_run", found.id)]
         said = [Feedback(*each) for each in reader.rows("feedback_of_trace", found.trace_id)]
         (about,) = shown(reader, [found], time.time_ns() if now_ns is None else now_ns, lost_after_s)
     newest = max([(each.seen_ns, each.id) for each in spans], default=(0, 0))
@@ -246,50 +239,25 @@ def _shown(row: RunRow, feedback: str | None, feedback_count: int, waiting_ns: i
     return Run(**{name: known[name] for name in Run._fields})
 
 
-def lines(rows: list[SpanRow]) -> list[SpanLine]:
+def lines(rows: list[LineRow]) -> list[SpanLine]:
     """The spans of a run, each after the one it hangs under."""
     by_id = {row.span_id: row for row in rows}
-    parents = tree(map(node_of, rows)).parents
     depths: dict[str, int] = {"": -1}
     made = []
-    for span_id, parent_id in parents.items():
+    for span_id, parent_id in parents(map(node_of, rows)).items():
         depths[span_id] = depths[parent_id] + 1
         made.append(_line(by_id[span_id], parent_id, depths[span_id]))
     return made
 
 
-def _line(row: SpanRow, parent_id: str, depth: int) -> SpanLine:
+def _line(row: LineRow, parent_id: str, depth: int) -> SpanLine:
     first_ns, waits = orjson.loads(row.moments) if row.moments else _NO_MOMENTS
-    return SpanLine(
-        row.span_id,
-        parent_id,
-        depth,
-        row.kind,
-        row.name,
-        row.read_as,
-        row.agent,
-        row.model,
-        row.provider,
-        row.status,
-        row.status_message,
-        row.error_type,
-        row.start_ns,
-        row.end_ns,
-        row.input_tokens,
-        row.output_tokens,
-        row.cached_tokens,
-        row.cache_write_tokens,
-        row.reasoning_tokens,
-        row.cost,
-        row.cost_source,
-        row.not_counted,
-        orjson.loads(row.unknown) if row.unknown else [],
-        first_ns,
-        waits,
-    )
+    unknown = orjson.loads(row.unknown) if row.unknown else _NOTHING_UNKNOWN
+    return SpanLine(row[0], parent_id, depth, *row[1:20], unknown, first_ns, waits)  # both have these in one order
 
 
 _NO_MOMENTS: Final[tuple[None, list[list[int]]]] = (None, [])
+_NOTHING_UNKNOWN: Final[list[str]] = []  # of all spans, never changed: garbage collection looks at each list
 
 
 def _cursor(sort: str, row: RunRow) -> str:
@@ -304,44 +272,6 @@ def _cursor(sort: str, row: RunRow) -> str:
         "errors": row.errors,
     }
     return cursors.write(sort, values[sort.removeprefix("-")], row.id)
-
-
-# --- search ----------------------------------------------------------------------------------------------------------
-
-
-def search(store: Store, text: str, *, limit: int = 50) -> tuple[list[Hit], Search]:
-    """The newest texts that have this phrase."""
-    said = filters.phrase(text)
-    with store.read() as reader:
-        rows = reader.rows("said", said, _at_most(limit))
-        found = _searched(reader, [said], time.time_ns())
-    hits = [Hit(trace_id, name, at, _excerpt(words(text_of(data)), text)) for trace_id, name, at, data in rows]
-    return hits, found
-
-
-def trailing(store: Store) -> Search:
-    """How far search is behind what has arrived."""
-    with store.read() as reader:
-        return _searched(reader, [], time.time_ns())
-
-
-def _searched(reader: Reader, searches: list[str], now_ns: int) -> Search:
-    bodies, spans, since_ns = reader.row("trailing")
-    waited = 0.0 if since_ns is None else max(0.0, (now_ns - since_ns) / 1e9)
-    is_capped = any(reader.row("search_hits", said, MAX_HITS + 1)[0] > MAX_HITS for said in searches)
-    return Search(max(0, bodies, spans), waited, is_capped)
-
-
-_BRACKETS: Final = re.compile(r"\s+|[\s\[\]{}\",:]{2,}")
-"""What is left of messages in JSON around what they say."""
-
-
-def _excerpt(text: str, wanted: str, around: int = 80) -> str:
-    first = wanted.rstrip("*").split()
-    at = max(0, text.lower().find(first[0].lower())) if first else 0
-    start, end = max(0, at - around), min(len(text), at + around)
-    shown = _BRACKETS.sub(" ", text[start:end]).strip()
-    return ("…" if start else "") + shown + ("…" if end < len(text) else "")
 
 
 # --- spans -----------------------------------------------------------------------------------------------------------
@@ -498,7 +428,7 @@ def about(store: Store) -> About:
         size, used = reader.row("pages")
         runs, spans, texts, oldest, newest, schema_version = reader.row("about")
         meta = dict(reader.rows("meta"))
-        behind = _searched(reader, [], time.time_ns())
+        behind = searching.how_far(reader, [], time.time_ns())
     log = store.path.with_name(f"{store.path.name}-wal")
     return About(
         path=str(store.path),

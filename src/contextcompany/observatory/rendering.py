@@ -58,7 +58,7 @@ class Renderer:
             cache_size=-1,
         )
         self._environment.filters.update(words.FILTERS | values.FILTERS | _FILTERS)
-        self._environment.globals["asset"] = assets.url
+        self._environment.globals |= {"asset": assets.url, "modules": assets.modules}
 
     def pieces(self, template: str, context: dict[str, Any]) -> Iterator[str]:
         """What a template makes of values, as it is made."""

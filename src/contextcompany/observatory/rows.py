@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PREVIEW",
+    "LineRow",
     "RunRow",
     "SpanRow",
     "fact_of",
@@ -73,6 +74,37 @@ class SpanRow(NamedTuple):
     words: str
     seen_ns: int
     moments: str | None
+
+
+class LineRow(NamedTuple):
+    """Of the columns of `span` those that a tree shows or is made by."""
+
+    span_id: str
+    kind: str
+    name: str
+    read_as: str
+    agent: str | None
+    model: str | None
+    provider: str | None
+    status: str
+    status_message: str | None
+    error_type: str | None
+    start_ns: int
+    end_ns: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost: float | None
+    cost_source: str | None
+    not_counted: str | None
+    unknown: str | None
+    moments: str | None
+    parent_id: str
+    run_id: str | None
+    seen_ns: int
+    id: int
 
 
 class RunRow(NamedTuple):
@@ -160,7 +192,7 @@ def _place(kind: Kind, read_as: str, run_id: str | None) -> Fact:
     return Fact(kind=kind, read_as=read_as, name="", run_id=run_id)
 
 
-def node_of(row: SpanRow) -> Node:
+def node_of(row: SpanRow | LineRow) -> Node:
     """As much of a span as hanging it into its run needs."""
     fact = _place(row.kind, row.read_as, row.run_id)
     return Node(row.span_id, row.parent_id, row.start_ns, fact)
@@ -230,12 +262,14 @@ def _preview(messages: list[Message] | None, roles: set[str] | None) -> str | No
 
 
 def _words(span: Span, fact: Fact) -> str:
-    """Names, errors and what is said in texts that are too short for rows of their own."""
-    said = [span.name, fact.name, fact.agent, fact.model_used, fact.provider, fact.error_type, fact.status_message]
-    said += [f"{key} {value}" for key, value in fact.metadata.items()]
-    said += map(str, fact.tags)
-    said += _short(span, fact)
-    return " ".join(dict.fromkeys(filter(None, said)))[:_MAX_WORDS]
+    """What a span is called by, and in a line of its own what is said in texts too short for rows of their own."""
+    called = [span.name, fact.name, fact.agent, fact.model_used, fact.provider, fact.error_type]
+    called += [f"{key} {value}" for key, value in fact.metadata.items()]
+    called += map(str, fact.tags)
+    said = [fact.status_message, *_short(span, fact)]
+    return "\n".join(" ".join(dict.fromkeys(filter(None, each))).replace("\n", " ") for each in (called, said))[
+        :_MAX_WORDS
+    ]
 
 
 def _short(span: Span, fact: Fact) -> Iterator[str]:

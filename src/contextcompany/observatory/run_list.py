@@ -59,14 +59,7 @@ class RunList:
         before = listing.remembered(wanted, request.cookies.get(listing.COOKIE, ""), params)
         if before is not None:
             return RedirectResponse(before.url(after=wanted.after), 303)
-        view = {
-            "columns": listing.COLUMNS,
-            "leading": listing.LEADING,
-            "orders": listing.ORDERS,
-            "tabs": listing.tabs(wanted),
-            "refused": self._refusals.last,
-        }
-        return self._renderer.page(request, "runs.html", self._listed(wanted) | view)
+        return self._renderer.page(request, "runs.html", self._listed(wanted) | self._view(wanted))
 
     def rows(self, request: Request) -> Response:
         """`GET /runs/rows`: rows of the list, for the page when it is scrolled or things happen; of these runs only."""
@@ -75,8 +68,8 @@ class RunList:
         only = params["runs"].split(",") if "runs" in params else None
         try:
             page = queries.runs(self._store, wanted.filter, sort=wanted.sort, after=wanted.after, only=only)
-        except FilterError as error:
-            return Response(str(error), 400, HEADERS, "text/plain")
+        except (FilterError, StoreError) as error:
+            return _refusal(error)
         return self._renderer.page(request, "runs_part.html", {"listing": wanted, "page": page})
 
     def bars(self, request: Request) -> Response:
@@ -84,8 +77,8 @@ class RunList:
         wanted = listing.wanted(request.query_params, [])
         try:
             found = histogram(self._store, wanted.filter, bars=_BARS)
-        except FilterError as error:
-            return Response(str(error), 400, HEADERS, "text/plain")
+        except (FilterError, StoreError) as error:
+            return _refusal(error)
         return self._renderer.page(request, "_timeline.html", {"listing": wanted, "histogram": found})
 
     def selected(self, request: Request) -> Response:
@@ -109,8 +102,20 @@ class RunList:
         back = back if forms.is_here(back) else "/runs"
         if runs and "sure" not in said:
             return self._renderer.page(request, "delete.html", {"runs": runs, "back": back})
-        await run_sync(self._store.delete, runs)
+        try:
+            await run_sync(self._store.delete, runs)
+        except StoreError as error:
+            return self._renderer.problem(request, 503, Problem(str(error)))
         return RedirectResponse(back, 303)
+
+    def _view(self, wanted: listing.Listing) -> dict[str, Any]:
+        return {
+            "columns": listing.COLUMNS,
+            "leading": listing.LEADING,
+            "orders": listing.ORDERS,
+            "tabs": listing.tabs(wanted),
+            "refused": self._refusals.last,
+        }
 
     def _listed(self, wanted: listing.Listing) -> dict[str, Any]:
         page, bars, problem, corrected = None, None, None, None
@@ -124,6 +129,11 @@ class RunList:
         except StoreError as error:
             problem = Problem(str(error))
         return {"listing": wanted, "page": page, "histogram": bars, "problem": problem, "corrected": corrected}
+
+
+def _refusal(error: FilterError | StoreError) -> Response:
+    """For a script; who looks at the page has been told by it."""
+    return Response(str(error), 400 if isinstance(error, FilterError) else 503, HEADERS, "text/plain")
 
 
 def _keeping(wanted: listing.Listing) -> Response:

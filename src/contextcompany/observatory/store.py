@@ -135,7 +135,7 @@ class Store:
 
     def prepare(self, batch: Batch) -> Prepared:
         """What `write` does before it needs the database."""
-        return prepared(batch, self.reading, self._writing().bodies, self._dictionary)
+        return prepared(batch, self.reading, self._writing().memory.bodies, self._dictionary)
 
     def delete(self, trace_ids: Iterable[str]) -> int:
         """Delete runs with all that belongs to them, search included; returns how many there were."""
@@ -154,7 +154,7 @@ class Store:
         The counts per hour follow. Of runs that are not there nothing is said.
         """
         writer, ids = self._writing(), [*trace_ids]
-        return writer.do(lambda: [writer.settle(each, repriced) for each in writer.runs(ids)])
+        return writer.do(lambda: [writer.settle(each, repriced) for each in writer.memory.runs(ids)])
 
     def is_due(self, retention: Retention) -> bool:
         """Whether `prune` has something to delete; takes no time."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from contextcompany.observatory.fold import Fact
 
-__all__ = ["Node", "Run", "Tree", "members", "tree"]
+__all__ = ["Node", "Run", "Tree", "members", "parents", "tree"]
 
 
 class Node(NamedTuple):
@@ -57,14 +57,23 @@ def tree(nodes: Iterable[Node]) -> Tree:
     have an id of their own. Where a foreign trace has none, each agent, workflow or chain at its top is one, and what
     is under none of these is one run together; an HTTP request around everything is no part of a run.
     """
+    by_id, parents, children = _hung(nodes)
+    return Tree(parents, children, _runs(by_id, parents, children))
+
+
+def parents(nodes: Iterable[Node]) -> dict[str, str]:
+    """`parents` of the tree, where its runs do not matter."""
+    return _hung(nodes)[1]
+
+
+def _hung(nodes: Iterable[Node]) -> tuple[dict[str, Node], dict[str, str], dict[str, list[str]]]:
     by_id = {node.span_id: node for node in sorted(nodes, key=lambda node: (node.start_ns, node.span_id))}
     parents = _parents(by_id)
     children: dict[str, list[str]] = defaultdict(list)
     for span_id in by_id:
         children[parents[span_id]].append(span_id)
     order = _down("", children)[1:]
-    parents = {span_id: parents[span_id] for span_id in order}
-    return Tree(parents, dict(children), _runs(by_id, parents, children))
+    return by_id, {span_id: parents[span_id] for span_id in order}, dict(children)
 
 
 def _parents(by_id: dict[str, Node]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 The steps are ClientAI's (https://github.com/igorbenav/clientai), name for name; the model client is yours.
 """
 
-from contextcompany.workflow.agent import Agent, AgentContext, create_agent
+from contextcompany.workflow.agent import Agent, create_agent
 from contextcompany.workflow.config import (
     ModelConfig,
     StepConfig,
@@ -11,10 +11,11 @@ from contextcompany.workflow.config import (
     ToolCallDecision,
     ToolSelectionConfig,
 )
-from contextcompany.workflow.decorators import act, observe, synthesize, think
+from contextcompany.workflow.context import AgentContext
+from contextcompany.workflow.decorators import act, observe, run, synthesize, think
 from contextcompany.workflow.errors import StepError, StepTimeoutError, StepValidationError
 from contextcompany.workflow.step import FunctionMetadata, Step
-from contextcompany.workflow.tools import Tool, tool
+from contextcompany.workflow.tools import Tool, ToolConfig, ToolScope, tool
 
 __all__ = [
     "Agent",
@@ -29,10 +30,13 @@ __all__ = [
     "StepValidationError",
     "Tool",
     "ToolCallDecision",
+    "ToolConfig",
+    "ToolScope",
     "ToolSelectionConfig",
     "act",
     "create_agent",
     "observe",
+    "run",
     "synthesize",
     "think",
     "tool",

@@ -1,12 +1,12 @@
-"""Agents: steps in the order in which they are written, a client to ask, and a context that the steps share."""
+"""Agents: steps in the order in which they are written, and a client to ask."""
 
 from __future__ import annotations
 
 import functools
 import inspect
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
 from contextcompany import _decorators
@@ -14,73 +14,37 @@ from contextcompany._run import Run, current_run
 from contextcompany.workflow import decorators, flow
 from contextcompany.workflow.asking import client_of
 from contextcompany.workflow.config import ModelConfig, StepType, ToolSelectionConfig
+from contextcompany.workflow.context import AgentContext
 from contextcompany.workflow.decorators import StepMethod
 from contextcompany.workflow.errors import StepError
 from contextcompany.workflow.execution import execute
-from contextcompany.workflow.tools import Tool
+from contextcompany.workflow.tools import Tool, ToolConfig, scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from contextcompany.workflow.step import Step
 
-__all__ = ["Agent", "AgentContext", "create_agent"]
-
-
-@dataclass
-class AgentContext:
-    """What the steps of a run share. A run begins with a new input and no results; the state stays."""
-
-    state: dict[str, Any] = field(default_factory=dict)
-    """Anything; the model that chooses tools is shown it."""
-    last_results: dict[str, Any] = field(default_factory=dict)
-    """Results by the name of their step."""
-    current_input: Any = None
-    """What the next step gets."""
-    original_input: Any = None
-    """What the run was given."""
-
-    @property
-    def last_output(self) -> Any:
-        """The newest result; None before there is one."""
-        return next(reversed(self.last_results.values()), None)
-
-    def set_input(self, input_data: Any) -> None:
-        """Begin anew with an input."""
-        self.current_input = self.original_input = input_data
-        self.last_results.clear()
-
-    def get_step_result(self, step_name: str) -> Any:
-        """The result of a step of this run; None when there is none."""
-        return self.last_results.get(step_name)
-
-    def set_step_result(self, step_name: str, result: Any) -> None:
-        """Keep a result, as the newest."""
-        self.last_results.pop(step_name, None)
-        self.last_results[step_name] = result
-
-    def clear(self) -> None:
-        """Forget all, the state included."""
-        self.state.clear()
-        self.set_input(None)
+__all__ = ["Agent", "create_agent"]
 
 
 class Agent:
     """Methods that `@think`, `@act`, `@observe` and `@synthesize` decorate are its steps.
 
     `run` executes them in the order in which they are written, each with the result of the one before, and is recorded
-    as a run; a subclass that defines a `run` of its own decides itself, and calls its steps as methods. One run at a
-    time: the context is the agent's.
+    as a run; a subclass that defines a `run` of its own, or decorates a method with `@run`, decides itself, and calls
+    its steps as methods. One run at a time: the context is the agent's.
 
     Args:
         client: Asks models: an OpenAI-compatible client, LiteLLM's `completion`, or a callable that takes `model`,
             `messages` and parameters and gives text or a chat completion. Asynchronous ones are for `arun`.
         default_model: The model of steps that name none: a name, a dictionary or a `ModelConfig`.
-        tools: Functions or tools that the model may choose, besides the methods that `@tool` decorates.
+        tools: Functions, tools or `ToolConfig` that the model may choose, besides the methods that `@tool` decorates.
         tool_selection_config: How tools are chosen, in steps that do not say it.
         tool_confidence: Its `confidence_threshold`, for short.
         tool_model: The model that chooses tools; by default `default_model`.
         max_tools_per_step: The `max_tools_per_step` of `tool_selection_config`, for short.
+        max_history_size: How many runs `context.conversation_history` holds; by default 10.
         name: What it is recorded as; by default the name of its class.
         **default_model_kwargs: Parameters for every request; those of a step's own model win.
 
@@ -91,18 +55,22 @@ class Agent:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "run" in vars(cls):
-            cls.run = _whole(cls.run)  # type: ignore[method-assign]  # whoever calls it has it recorded
+        own = next((each for each in vars(cls).values() if decorators.is_run(each)), vars(cls).get("run"))
+        if isinstance(own, StepMethod):
+            raise TypeError(f"A step of {cls.__name__} is called `run`, which runs them all: call it something else.")
+        if own is not None:
+            cls.run = _whole(own)  # type: ignore[method-assign]  # whoever calls it has it recorded
 
     def __init__(
         self,
         client: Any,
         default_model: str | dict[str, Any] | ModelConfig,
-        tools: Iterable[Callable[..., Any] | Tool] | None = None,
+        tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
         tool_selection_config: ToolSelectionConfig | None = None,
         tool_confidence: float | None = None,
         tool_model: str | dict[str, Any] | ModelConfig | None = None,
         max_tools_per_step: int | None = None,
+        max_history_size: int | None = None,
         *,
         name: str | None = None,
         **default_model_kwargs: Any,
@@ -115,9 +83,11 @@ class Agent:
         self.tool_selection_config = chosen or ToolSelectionConfig()
         self.tool_model = self.default_model if tool_model is None else ModelConfig.of(tool_model)
         self.context = AgentContext()
+        if max_history_size is not None:
+            self.context.set_max_history_size(max_history_size)
         self._steps = _steps_of(type(self))
         own = [getattr(self, key) for key in _keys(type(self), Tool)]
-        self._tools = {each.name: each for each in map(Tool.create, [*own, *(tools or ())])}
+        self._tools = {each.name: each for each in map(Tool.of, [*own, *(tools or ())])}
         self._decided: dict[str, Step] = {}
         self._runs: WeakSet[Run] = WeakSet()
 
@@ -140,7 +110,8 @@ class Agent:
         return self._recorded(lambda: self._executed(input_data, flow.stream, flow.drive, stream=stream), input_data)
 
     async def arun(self, input_data: Any, *, stream: bool | None = None) -> Any:
-        """As `run`, with what is asynchronous awaited, and what is not asked beside the event loop.
+        """As `run`, with what is asynchronous awaited. A client that is not is asked beside the event loop; functions
+        that are not are called on it, unless their step has a `timeout`.
 
         Returns:
             The last step's result, or an asynchronous iterator of text.
@@ -156,20 +127,13 @@ class Agent:
         return await result if inspect.isawaitable(result) else result
 
     def execute(self, step: Step, /, *args: Any, **kwargs: Any) -> Any:
-        """Execute one step with these arguments, which is what calling it as a method does.
+        """Execute a step that is none of its methods, as `Step.create` makes of a function, with these arguments.
 
-        Outside of a run it is a run by itself. With an asynchronous client the result is to be awaited; that of a step
-        that streams is an iterator of text, or an asynchronous one.
+        It is executed as a step that is a method is when that is called: outside of a run it is a run by itself. With
+        an asynchronous client the result is to be awaited; that of a step that streams is an iterator of text, or an
+        asynchronous one.
         """
-
-        def work() -> Any:
-            steps = execute(self, step, args, kwargs, streams=step.stream)
-            if self.client.is_async:
-                return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
-            return flow.stream(steps) if step.stream else flow.drive(steps)
-
-        given = next(iter((*args, *kwargs.values())), "")
-        return work() if current_run() is not None else self._recorded(work, given)
+        return self._execute(step, functools.partial(step.func, *args, **kwargs), (*args, *kwargs.values()))
 
     def get_step(self, name: str) -> Step | None:
         """A step by its name, with what was decided about tools when it was last executed; None when there is none."""
@@ -179,18 +143,14 @@ class Agent:
         """The steps by name, in the order in which they are executed."""
         return {name: self._decided.get(name, step) for name, step in self._steps.items()}
 
-    def decided(self, step: Step) -> None:
-        """Keep a step with what was decided about tools, for `get_step`."""
-        self._decided[step.name] = step
-
     def get_tools(self, scope: str | StepType | None = None) -> list[Tool]:
         """The tools that steps of a type are offered; without one, all.
 
         Raises:
             ValueError: there is no such type.
         """
-        of = StepType.named(scope) if isinstance(scope, str) else scope
-        return [each for each in self._tools.values() if of is None or of in each.scopes]
+        of = None if scope is None else scopes_of([scope])
+        return [each for each in self._tools.values() if of is None or of & each.scopes]
 
     def use_tool(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a tool by its name, recorded.
@@ -202,24 +162,52 @@ class Agent:
             raise ValueError(f"There is no tool {name!r}; there are {', '.join(self._tools) or 'none'}.")
         return self._tools[name](*args, **kwargs)
 
+    @overload
     def register_tool(
         self,
         tool: Callable[..., Any] | Tool,
         *,
         name: str | None = None,
         description: str | None = None,
-        scopes: str | Iterable[str | StepType] = "all",
-    ) -> Tool:
-        """Offer one more tool. See `tool` for the arguments."""
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Tool: ...
+    @overload
+    def register_tool(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Callable[[Callable[..., Any]], Tool]: ...
+    def register_tool(
+        self,
+        tool: Callable[..., Any] | Tool | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        scopes: str | Iterable[str | StepType] | None = None,
+    ) -> Tool | Callable[[Callable[..., Any]], Tool]:
+        """Offer one more tool, which is given back; without one this is a decorator. See `Tool.create`."""
+        if tool is None:
+            return functools.partial(self.register_tool, name=name, description=description, scopes=scopes)
         made = Tool.create(tool, name, description, scopes)
         self._tools[made.name] = made
         return made
 
     def reset_context(self) -> None:
-        """Forget results and state."""
+        """Forget results and state; the history stays."""
         self.context.clear()
 
     # --- runs ------------------------------------------------------------------------------------------------------
+
+    def _execute(self, step: Step, function: Callable[[], Any], given: tuple[Any, ...]) -> Any:
+        def work() -> Any:
+            steps = execute(self, step, function, given, streams=step.stream)
+            if self.client.is_async:
+                return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
+            return flow.stream(steps) if step.stream else flow.drive(steps)
+
+        return work() if current_run() is not None else self._recorded(work, next(iter(given), ""))
 
     def _is_running(self) -> bool:
         """Whether the current run is one of this agent: a `run` of one's own may call the inherited one."""
@@ -263,7 +251,9 @@ class Agent:
         passed, result = [input_data], None
         for step in steps:
             try:
-                result = yield from execute(self, step, _arguments(step, passed), streams=step is streamed)
+                given = _arguments(step, passed)
+                function = functools.partial(step.func, self, *given)
+                result = yield from execute(self, step, function, given, streams=step is streamed)
             except Exception as error:
                 if step.config.required:
                     raise
@@ -339,7 +329,7 @@ def create_agent(
     json_output: bool = False,
     return_type: type[Any] | None = None,
     return_full_response: bool = False,
-    tools: Iterable[Callable[..., Any] | Tool] | None = None,
+    tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
     tool_selection_config: ToolSelectionConfig | None = None,
     tool_confidence: float | None = None,
     tool_model: str | None = None,
@@ -377,9 +367,10 @@ def create_agent(
     if not known and not step.isidentifier():
         raise ValueError(f"`step` must be a step type or an identifier, got {step!r}.")
     step_type = StepType.named(step) if known else StepType.ACT
+    word = re.sub(r"\W", "", role)
     said = {"temperature": temperature, "top_p": top_p, "system_prompt": system_prompt, **model_kwargs}
     declared = decorators.step_decorator(step_type)(
-        f"{re.sub(r'^(?=[0-9])|[^0-9A-Za-z_]', '_', role)}_step",
+        f"{'_' * word[:1].isdigit()}{word}_step",
         model={"name": model, **{key: value for key, value in said.items() if value is not None}},
         description=f"Executes the role of {role}.",
         stream=stream,

@@ -1,9 +1,9 @@
-"""`@think`, `@act`, `@observe` and `@synthesize`: methods of an agent that are its steps."""
+"""`@think`, `@act`, `@observe` and `@synthesize`: methods of an agent that are its steps; `@run`: its own `run`."""
 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
 
 from contextcompany.workflow.config import TYPE_DEFAULTS, ModelConfig, StepConfig, StepType, ToolSelectionConfig
 from contextcompany.workflow.step import Step
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
     from contextcompany.workflow.agent import Agent
 
-__all__ = ["StepMethod", "act", "observe", "step_decorator", "synthesize", "think"]
+__all__ = ["StepDecorator", "StepMethod", "act", "is_run", "observe", "run", "step_decorator", "synthesize", "think"]
+
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
+_RUN: Final = "_is_run"
 
 
 class StepMethod:
@@ -25,14 +30,44 @@ class StepMethod:
 
     def __get__(self, instance: Agent | None, owner: type | None = None) -> Any:
         """Bound, it executes the step: `self.analyze(text)` in an agent's own `run`."""
-        return self if instance is None else functools.partial(instance.execute, self.step)
+        return self if instance is None else functools.partial(self._execute, instance)
+
+    def _execute(self, agent: Agent, /, *args: Any, **kwargs: Any) -> Any:
+        function = functools.partial(self.step.func, agent, *args, **kwargs)
+        return agent._execute(self.step, function, (*args, *kwargs.values()))  # noqa: SLF001 - ours
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function alone."""
         return self.step.func(*args, **kwargs)
 
 
-def step_decorator(step_type: StepType) -> Callable[..., Any]:
+class StepDecorator(Protocol):
+    """`@think` and the others: bare, or with keywords."""
+
+    @overload
+    def __call__(self, name: Callable[..., Any], /) -> StepMethod: ...
+    @overload
+    def __call__(
+        self,
+        name: str | None = None,
+        *,
+        model: str | dict[str, Any] | ModelConfig | None = None,
+        description: str | None = None,
+        send_to_llm: bool = True,
+        stream: bool = False,
+        json_output: bool = False,
+        return_type: type[Any] | None = None,
+        return_full_response: bool = False,
+        use_tools: bool = True,
+        tool_selection_config: ToolSelectionConfig | None = None,
+        tool_confidence: float | None = None,
+        tool_model: str | dict[str, Any] | ModelConfig | None = None,
+        max_tools_per_step: int | None = None,
+        step_config: StepConfig | None = None,
+    ) -> Callable[[Callable[..., Any]], StepMethod]: ...
+
+
+def step_decorator(step_type: StepType) -> StepDecorator:
     """A decorator for steps of a type."""
 
     def decorator(
@@ -116,6 +151,23 @@ def selection(
 def _with_defaults(model: str | dict[str, Any] | ModelConfig, step_type: StepType) -> ModelConfig:
     known = ModelConfig.of(model)
     return known.merge(**{**TYPE_DEFAULTS[step_type], **known.get_parameters()})
+
+
+@overload
+def run(func: FunctionT, /) -> FunctionT: ...
+@overload
+def run(*, description: str | None = None) -> Callable[[FunctionT], FunctionT]: ...
+def run(func: Callable[..., Any] | None = None, *, description: str | None = None) -> Callable[..., Any]:
+    """Make a method of an agent its `run`, whatever it is called. The description is for readers, as a docstring is."""
+    if func is None:
+        return functools.partial(run, description=description)
+    vars(func)[_RUN] = True
+    return func
+
+
+def is_run(value: object) -> bool:
+    """Whether `run` decorates it."""
+    return _RUN in getattr(value, "__dict__", {})
 
 
 think = step_decorator(StepType.THINK)

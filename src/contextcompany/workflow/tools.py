@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from contextcompany import _decorators
 from contextcompany.workflow.config import StepType
@@ -12,9 +13,29 @@ from contextcompany.workflow.config import StepType
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Tool", "scopes_of", "tool"]
+__all__ = ["Tool", "ToolConfig", "ToolScope", "scopes_of", "tool"]
 
 _ALL: Final = "all"
+
+
+class ToolScope(str, Enum):
+    """What a tool can be offered to, by ClientAI's names; text and `StepType` do as well."""
+
+    THINK = "think"
+    ACT = "act"
+    OBSERVE = "observe"
+    SYNTHESIZE = "synthesize"
+    ALL = _ALL
+
+
+@dataclass(frozen=True)
+class ToolConfig:
+    """A tool as `Agent(tools=…)` takes it, by another name, or for some steps only."""
+
+    tool: Callable[..., Any] | Tool
+    scopes: str | Iterable[str | StepType] | None = None
+    name: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True)
@@ -33,20 +54,34 @@ class Tool:
         func: Callable[..., Any] | Tool,
         name: str | None = None,
         description: str | None = None,
-        scopes: str | Iterable[str | StepType] = _ALL,
+        scopes: str | Iterable[str | StepType] | None = None,
     ) -> Tool:
-        """A tool of a function, with its name and its docstring where none are given.
+        """A tool of a function, by default with its name and docstring, for all steps; of a tool, with what that has.
 
         Raises:
             TypeError: it is no function.
             ValueError: a scope is no type of steps.
         """
         if isinstance(func, Tool):
-            return func
+            kept = func.scopes if scopes is None else scopes_of(scopes)
+            return cls(func.func, name or func.name, description or func.description, kept)
         if not callable(func):
             raise TypeError(f"A tool is a function, got {func!r}.")
         named = name or str(getattr(func, "__name__", type(func).__name__))
-        return cls(func, named, description or inspect.getdoc(func) or "", scopes_of(scopes))
+        offered_to = scopes_of(_ALL if scopes is None else scopes)
+        return cls(func, named, description or inspect.getdoc(func) or "", offered_to)
+
+    @classmethod
+    def of(cls, tool: Callable[..., Any] | Tool | ToolConfig) -> Tool:
+        """A tool as users may give it.
+
+        Raises:
+            TypeError: as `create`.
+            ValueError: as `create`.
+        """
+        if isinstance(tool, ToolConfig):
+            return cls.create(tool.tool, tool.name, tool.description, tool.scopes)
+        return cls.create(tool)
 
     @property
     def signature(self) -> str:
@@ -73,11 +108,19 @@ class Tool:
         return f"- {self.name}{self.signature}: {self.description}"
 
 
+@overload
+def tool(name: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    name: str | None = None,
+    description: str | None = None,
+    scopes: str | Iterable[str | StepType] = _ALL,
+) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
     name: str | Callable[..., Any] | None = None,
     description: str | None = None,
     scopes: str | Iterable[str | StepType] = _ALL,
-) -> Any:
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function, or of a method of an agent: `@tool`, or `@tool("search", scopes=["think"])`.
 
     Args:

@@ -35,6 +35,11 @@ export class List {
     return this.#runs.has(run);
   }
 
+  /** Whether nothing is listed. */
+  isEmpty() {
+    return !this.#runs.size && this.#more.hidden;
+  }
+
   /** What was put aside is not as it was: it is asked for again when it is needed. */
   forget() {
     this.#kept.clear();

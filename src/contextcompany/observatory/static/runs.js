@@ -70,6 +70,7 @@ if (!table) {
   addEventListener("pagehide", () => remember([...list.rows().keys()]));
   table.addEventListener("deleted", (event) => list.replace(event.detail, new Map()));
   table.addEventListener("news", redraw);
+  table.addEventListener("rows", () => list.isEmpty() && location.reload()); // it says why nothing is listed
   table.addEventListener("click", (event) => {
     const link = event.target.closest("tr[data-run]")?.querySelector(".c-name a");
     if (!link || event.target.closest("a, input, button, label") || String(getSelection())) return;

@@ -1,0 +1,2 @@
+-- All spans of a run as far as its tree shows them, in the order of the fields of LineRow.
+SELECT span_id, kind, name, read_as, agent, model, provider, status, status_message, error_type, start_ns, end_ns, input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, cost, cost_source, not_counted, unknown, moments, parent_id, run_id, seen_ns, id FROM span WHERE run = ? ORDER BY start_ns, id
