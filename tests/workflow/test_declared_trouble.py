@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 import contextcompany as tcc
 from contextcompany.testing import capture
-from contextcompany.workflow import Agent, StepConfig, StepTimeoutError, ToolSelectionConfig, act, think
+from contextcompany.workflow import Agent, Step, StepConfig, StepTimeoutError, StepType, ToolSelectionConfig, act, think
 
 
 class Verdict(BaseModel):
@@ -404,6 +404,37 @@ def test_steps_take_arguments_by_name(captured):
     """As the methods that they are."""
     assert Asker(Model("yes"), "m").ask(text="x") == "yes"
     assert captured.run.prompt == "x"
+
+
+def test_a_step_may_be_called_as_a_method_of_agents_is(captured):
+    """But for `run`, which is said where the class is defined."""
+
+    class Own(Agent):
+        @act
+        def execute(self, text: str) -> str:
+            return text
+
+    assert Own(Model("yes"), "m").execute("x") == "yes"
+    with pytest.raises(TypeError, match="A step of Wrong is called `run`"):
+
+        class Wrong(Agent):
+            @act
+            def run(self, text: str) -> str:
+                return text
+
+
+@pytest.mark.parametrize(("send_to_llm", "result"), [(True, "A finding."), (False, "Analyze x")])
+def test_a_step_of_a_function_is_executed_too(captured, send_to_llm, result):
+    """It gets its arguments alone, and no agent."""
+
+    def analyze(data: str) -> str:
+        return f"Analyze {data}"
+
+    made = Step.create(analyze, StepType.THINK, send_to_llm=send_to_llm)
+
+    assert Agent(Model("A finding."), "m").execute(made, "x") == result
+    (recorded,) = captured.run.steps or captured.run.tool_calls
+    assert (recorded.declared, captured.run.prompt, captured.run.response) == (("analyze", "think"), "x", result)
 
 
 def test_two_steps_of_one_name_are_said():

@@ -56,6 +56,8 @@ class Agent:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = next((each for each in vars(cls).values() if decorators.is_run(each)), vars(cls).get("run"))
+        if isinstance(own, StepMethod):
+            raise TypeError(f"A step of {cls.__name__} is called `run`, which runs them all: call it something else.")
         if own is not None:
             cls.run = _whole(own)  # type: ignore[method-assign]  # whoever calls it has it recorded
 
@@ -125,20 +127,13 @@ class Agent:
         return await result if inspect.isawaitable(result) else result
 
     def execute(self, step: Step, /, *args: Any, **kwargs: Any) -> Any:
-        """Execute one step with these arguments, which is what calling it as a method does.
+        """Execute a step that is none of its methods, as `Step.create` makes of a function, with these arguments.
 
-        Outside of a run it is a run by itself. With an asynchronous client the result is to be awaited; that of a step
-        that streams is an iterator of text, or an asynchronous one.
+        It is executed as a step that is a method is when that is called: outside of a run it is a run by itself. With
+        an asynchronous client the result is to be awaited; that of a step that streams is an iterator of text, or an
+        asynchronous one.
         """
-
-        def work() -> Any:
-            steps = execute(self, step, args, kwargs, streams=step.stream)
-            if self.client.is_async:
-                return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
-            return flow.stream(steps) if step.stream else flow.drive(steps)
-
-        given = next(iter((*args, *kwargs.values())), "")
-        return work() if current_run() is not None else self._recorded(work, given)
+        return self._execute(step, functools.partial(step.func, *args, **kwargs), (*args, *kwargs.values()))
 
     def get_step(self, name: str) -> Step | None:
         """A step by its name, with what was decided about tools when it was last executed; None when there is none."""
@@ -147,10 +142,6 @@ class Agent:
     def get_steps(self) -> dict[str, Step]:
         """The steps by name, in the order in which they are executed."""
         return {name: self._decided.get(name, step) for name, step in self._steps.items()}
-
-    def decided(self, step: Step) -> None:
-        """Keep a step with what was decided about tools, for `get_step`."""
-        self._decided[step.name] = step
 
     def get_tools(self, scope: str | StepType | None = None) -> list[Tool]:
         """The tools that steps of a type are offered; without one, all.
@@ -209,6 +200,15 @@ class Agent:
 
     # --- runs ------------------------------------------------------------------------------------------------------
 
+    def _execute(self, step: Step, function: Callable[[], Any], given: tuple[Any, ...]) -> Any:
+        def work() -> Any:
+            steps = execute(self, step, function, given, streams=step.stream)
+            if self.client.is_async:
+                return flow.stream_async(steps) if step.stream else flow.drive_async(steps)
+            return flow.stream(steps) if step.stream else flow.drive(steps)
+
+        return work() if current_run() is not None else self._recorded(work, next(iter(given), ""))
+
     def _is_running(self) -> bool:
         """Whether the current run is one of this agent: a `run` of one's own may call the inherited one."""
         return current_run() in self._runs
@@ -251,7 +251,9 @@ class Agent:
         passed, result = [input_data], None
         for step in steps:
             try:
-                result = yield from execute(self, step, _arguments(step, passed), streams=step is streamed)
+                given = _arguments(step, passed)
+                function = functools.partial(step.func, self, *given)
+                result = yield from execute(self, step, function, given, streams=step is streamed)
             except Exception as error:
                 if step.config.required:
                     raise

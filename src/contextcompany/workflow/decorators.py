@@ -30,7 +30,11 @@ class StepMethod:
 
     def __get__(self, instance: Agent | None, owner: type | None = None) -> Any:
         """Bound, it executes the step: `self.analyze(text)` in an agent's own `run`."""
-        return self if instance is None else functools.partial(instance.execute, self.step)
+        return self if instance is None else functools.partial(self._execute, instance)
+
+    def _execute(self, agent: Agent, /, *args: Any, **kwargs: Any) -> Any:
+        function = functools.partial(self.step.func, agent, *args, **kwargs)
+        return agent._execute(self.step, function, (*args, *kwargs.values()))  # noqa: SLF001 - ours
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function alone."""

@@ -7,7 +7,6 @@ import json
 import re
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from contextcompany._content import dumps
@@ -19,7 +18,7 @@ from contextcompany.workflow.errors import StepError, StepTimeoutError, StepVali
 from contextcompany.workflow.flow import END, Call, NeedsAwaitError, Piece, TooLongError, next_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from contextcompany.workflow.agent import Agent
     from contextcompany.workflow.flow import Flow
@@ -28,26 +27,23 @@ if TYPE_CHECKING:
 
 __all__ = ["execute"]
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
-
 
 def execute(
-    agent: Agent, step: Step, args: tuple[Any, ...], kwargs: Mapping[str, Any] = _NONE, *, streams: bool = False
+    agent: Agent, step: Step, function: Callable[[], Any], given: tuple[Any, ...], *, streams: bool = False
 ) -> Flow:
-    """Execute a step with these arguments; the flow returns its result, which is also in the agent's context.
+    """Execute a step; the flow returns its result, which is also in the agent's context.
 
     Args:
-        agent: Whose step it is.
+        agent: Who executes it.
         step: What to execute.
-        args: For its function, after the agent.
-        kwargs: Likewise.
+        function: The step's, with all its arguments.
+        given: Those of them that are worth recording.
         streams: Whether the answer is given in pieces as it comes.
     """
     if not step.config.enabled:
         return None
-    function = partial(step.func, agent, *args, **kwargs)
     if not step.send_to_llm:
-        result = yield from _locally(step, function, (*args, *kwargs.values()))
+        result = yield from _locally(step, function, given)
     else:
         with _Timed(step):
             prompt = yield _of_function(function, step)
@@ -66,10 +62,10 @@ def _of_function(function: Callable[[], Any], step: Step) -> Call:
     return Call(function, timeout, blocks=timeout is not None and not inspect.iscoroutinefunction(function))
 
 
-def _locally(step: Step, function: Callable[[], Any], arguments: tuple[Any, ...]) -> Flow:
+def _locally(step: Step, function: Callable[[], Any], given: tuple[Any, ...]) -> Flow:
     """A step that asks no model is recorded as the call of a function, which it is."""
     with ToolCall(tool_name=step.name) as call:
-        call.declared(step.name, step.step_type.name.lower()).args(arguments[0] if len(arguments) == 1 else arguments)
+        call.declared(step.name, step.step_type.name.lower()).args(given[0] if len(given) == 1 else given)
         if step.description:
             call.description(step.description)
         with _Timed(step):
@@ -248,7 +244,7 @@ def _with_tools(agent: Agent, step: Step, prompt: str) -> Flow:
     for decision in decisions:
         if decision.error is None:
             yield from _call(asked, tools[decision.tool_name], decision, step)
-    agent.decided(replace(step, tool_decisions=decisions))
+    agent._decided[step.name] = replace(step, tool_decisions=decisions)  # noqa: SLF001 - ours
     if decisions:
         agent.context.state["last_tool_decisions"] = [{**vars(each)} for each in decisions]
     told = [f"{each.tool_name}: {each.error or each.result}" for each in decisions]

@@ -82,14 +82,24 @@ function nextError() {
   const failed = spans.of("error").filter((number) => !only || only === "error" || spans.kind[number] === only);
   if (!failed.length) return toast("Nothing in this run failed.");
   const here = spans.place[tree.current];
-  tree.go(failed.find((number) => spans.place[number] > here) ?? failed[0], { center: true, focus: true });
+  goToError(failed.find((number) => spans.place[number] > here) ?? failed[0]);
+}
+
+function goToError(number) {
+  if (!tree.has(number)) {
+    only = "";
+    isOnlyMatches = false;
+    show();
+  }
+  tree.go(number, { center: true, focus: true });
 }
 
 head.addEventListener("click", (event) => {
   if (!event.target.closest("#first-error")) return;
   event.preventDefault();
-  tree.go(spans.of("error")[0], { center: true, focus: true });
+  goToError(spans.of("error")[0]);
 });
+
 const foldAll = byId("fold-all");
 foldAll.hidden = false;
 foldAll.addEventListener("click", () => fold(foldAll.getAttribute("aria-pressed") !== "true"));
@@ -103,6 +113,7 @@ find.form.addEventListener("submit", (event) => {
   event.preventDefault();
   match(1);
 });
+
 async function lookUp() {
   const text = find.value.trim();
   if (text.length < LEAST || text === said.text) return;

@@ -127,6 +127,11 @@ export class Spans {
     return shown.subarray(0, count);
   }
 
+  /** Whether a span is shown, folded or not, when these are asked for. */
+  isKept(number, asked) {
+    return this.#withAncestors(asked).has(number);
+  }
+
   #withAncestors(asked) {
     const kept = new Set();
     for (let number of asked) {

@@ -80,8 +80,9 @@ export class Tree extends EventTarget {
     [middle.textContent, last.textContent] = [duration(end / 2), duration(end)];
   }
 
-  get rows() {
-    return this.#rows;
+  /** Whether a span is among those that are asked for, folded or not. */
+  has(number) {
+    return !this.#asked || this.#spans.isKept(number, this.#asked);
   }
 
   get #hasFocus() {
