@@ -89,6 +89,9 @@ def test_the_tree_is_walked_by_keys(page, small):
     assert current(page).get_attribute("aria-expanded") == "false"
     page.keyboard.press("End")
     expect(current(page)).to_have_attribute("aria-rowindex", "5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#span")).to_be_focused()
+    page.keyboard.press("Escape")
     expect(current(page)).to_be_focused()
 
 

@@ -20,6 +20,34 @@ def test_pages_are_accessible(page, axe_source, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_pages_weigh_less_than_150_kb(page):
+    """With their sheets and scripts, uncompressed."""
+    loaded = []
+    page.on("response", lambda answer: loaded.append(len(answer.body())))
+    for path in PATHS:
+        loaded.clear()
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert 20_000 < sum(loaded) < 150_000
+
+
+def test_pages_are_read_without_scripts(browser, url):
+    """Links lead on, forms are sent, and what is folded opens."""
+    with browser.new_context(base_url=url, java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto("/dashboard?since=7d")
+        page.locator(".by a").first.click()
+        page.wait_for_url("**/runs?filter=agent*")
+        page.goto("/sessions/visit-37")
+        page.locator(".thumbs label").first.click()
+        page.get_by_placeholder("A note").first.fill("By hand.")
+        page.get_by_role("button", name="Keep").first.click()
+        assert page.get_by_text("By hand.").is_visible()
+        page.goto("/tool_calls?tool=refund")
+        page.locator(".call summary").first.click()
+        assert page.get_by_text("The payment provider did not answer").is_visible()
+
+
 def test_a_bar_leads_to_its_runs(page):
     """As many as it says; arrow keys go from bar to bar."""
     page.goto("/dashboard")
