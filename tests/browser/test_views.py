@@ -27,6 +27,7 @@ def test_pages_weigh_less_than_150_kb(page):
     for path in PATHS:
         loaded.clear()
         page.goto(path)
+        page.wait_for_load_state("networkidle")
         assert 20_000 < sum(loaded) < 150_000
 
 
