@@ -7,6 +7,7 @@ import gc
 import itertools
 import os
 import random
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ from contextcompany import _diagnostics
 from receiver import Receiver
 
 _NUMBERS = itertools.count(1)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in the background of a script; programs inherit it
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

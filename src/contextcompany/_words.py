@@ -26,12 +26,12 @@ def size(quantity: float) -> str:
 
 
 def bytes_of(text: str) -> int:
-    """Bytes of `500MB`, `10GB`, `1.5 GiB`, `4096`.
+    """Bytes of `500MB`, `10GB`, `1.5 GiB`, `4096B`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is none of these. A unit is needed: who says 10 does not mean ten bytes.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?)b?|b)", text.strip().lower())
     if match is None or float(match[1]) == 0:
         raise ValueError(f"{text!r} is no size like 500MB, 10GB or 1.5GiB")
     base, power = 1024 if match[3] else 1000, "kmgt".index(match[2]) + 1 if match[2] else 0

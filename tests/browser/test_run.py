@@ -89,6 +89,9 @@ def test_the_tree_is_walked_by_keys(page, small):
     assert current(page).get_attribute("aria-expanded") == "false"
     page.keyboard.press("End")
     expect(current(page)).to_have_attribute("aria-rowindex", "5")
+    page.keyboard.press("Enter")
+    expect(page.locator("#span")).to_be_focused()
+    page.keyboard.press("Escape")
     expect(current(page)).to_be_focused()
 
 
@@ -100,6 +103,7 @@ def test_errors_are_found(page, small):
     assert current(page).inner_text().startswith("fetch")
     page.get_by_role("button", name="Fold everything").click()
     assert names(page) == ["lead", "gpt-4o", "helper", "gpt-4o"]
+    page.get_by_role("link", name="Steps").click()
     page.locator("#first-error").click()
     assert current(page).inner_text().startswith("fetch")
     page.get_by_role("link", name="Errors").click()

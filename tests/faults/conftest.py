@@ -5,7 +5,6 @@ SOAK_ROUNDS=1000 SOAK_MINUTES=600 pytest -m soak …       more of it
 FAULT_SEED=17 pytest …                                   the same instants again, as a failure names them
 """
 
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,6 @@ import pytest
 
 from endpoint import Endpoint
 from oracle import Scene
-
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in the background of a script; programs inherit it
 
 if sys.platform == "win32":
     collect_ignore_glob = ["*"]  # signals, forks and file limits are POSIX's

@@ -152,7 +152,7 @@ def test_who_asks_in_vain_is_told_where_the_document_is(served, path):
     response = get(served, path)
 
     assert response.status_code == 404
-    assert response.json()["message"].endswith("What there is says /api/openapi.json.")
+    assert response.json()["message"].endswith("/api/openapi.json says what there is.")
 
 
 def test_what_takes_too_long_is_stopped(tmp_path):

@@ -219,10 +219,11 @@ def test_an_odd_host_makes_no_difference_to_that(observatory):
 
 
 def test_other_methods_say_which_are_taken(observatory):
-    """With 405."""
+    """With 405, in a header and in words."""
     response = requests.get(observatory.url + "/v1/traces", timeout=5)
 
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
+    assert said(response) == "/v1/traces takes POST, not GET."
 
 
 @pytest.mark.parametrize(

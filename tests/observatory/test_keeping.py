@@ -120,7 +120,7 @@ def test_the_command_has_the_defaults_that_are_documented():
         ("500MB", 500_000_000),
         ("10 gb", 10**10),
         ("1.5GiB", 1_610_612_736),
-        ("4096", 4096),
+        ("4096B", 4096),
         ("1k", 1000),
         ("2tb", 2 * 10**12),
     ],
@@ -130,7 +130,7 @@ def test_a_size_is_read_as_people_write_it(text, size):
     assert bytes_of(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "MB", "-1MB", "0", "10 apples", "1e9"])
+@pytest.mark.parametrize("text", ["", "MB", "-1MB", "0", "10", "10 apples", "1e9"])
 def test_what_is_no_size_is_said(text, capsys):
     """With examples."""
     with pytest.raises(SystemExit):

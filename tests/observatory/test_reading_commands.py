@@ -8,6 +8,7 @@ import sys
 from contextlib import closing, contextmanager
 
 import pytest
+from spans import batch, run, step
 from starting import running, wait_until
 
 from contextcompany.cli import main
@@ -309,6 +310,14 @@ def test_a_run_inside_a_run(command):
    └─ ✓ chat gpt-4o  1.00 s  → "The museum."
 """
     )
+
+
+def test_a_step_whose_model_nobody_says(command, store):
+    """Is called by what it does, once."""
+    store.write(batch(run(9), step(9, 2, model="", name="chat")))
+    _, out, _ = command("show", "last", file=store.path)
+
+    assert out.splitlines()[-1] == "└─ ✓ chat  1.00 s"
 
 
 def test_what_went_wrong(command):

@@ -165,7 +165,7 @@ _STYLES = {"run": "bold", "step": "", "tool_call": "cyan"}
 
 def _label(line: SpanLine, fact: Fact | None, terminal: Terminal) -> str:
     operation = fact.operation if fact is not None and line.kind == "step" else None
-    return terminal.safe(" ".join(filter(None, [operation, line.name])))
+    return terminal.safe(" ".join(dict.fromkeys(filter(None, [operation, line.name]))))  # a step may have no name
 
 
 def _facts(line: SpanLine, fact: Fact | None, terminal: Terminal, *, in_brief: bool) -> str:

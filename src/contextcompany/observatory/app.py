@@ -68,13 +68,18 @@ async def _healthz(_: Request) -> Response:
 
 async def _nothing_here(refusals: Refusals, pages: Pages | None, request: Request, error: Exception) -> Response:
     status: int = getattr(error, "status_code", 404)
+    headers: dict[str, str] = getattr(error, "headers", None) or {}
     path = request.scope["path"]  # `request.url` asks more of the host than it must be
-    if f"{path}/".startswith("/api/"):
-        problem = Problem(f"Nothing is at {request.method} {path[:100]}. What there is says {openapi.PATH}.")
-        return Response(as_json(problem), status, getattr(error, "headers", None), JSON)
-    said = f"Nothing is at {request.method} {path[:100]}. Spans are received at POST /v1/traces."
+    is_api = f"{path}/".startswith("/api/")
+    if "Allow" in headers:
+        said = f"{path[:100]} takes {headers['Allow']}, not {request.method}."
+    else:
+        what_is = f"{openapi.PATH} says what there is." if is_api else "Spans are received at POST /v1/traces."
+        said = f"Nothing is at {request.method} {path[:100]}. {what_is}"
+    if is_api:
+        return Response(as_json(Problem(said)), status, headers, JSON)
     page = None if pages is None else pages.nothing(request, status, said)
     if page is not None:
         return page
     refusals.note(request.scope, status, said)
-    return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, getattr(error, "headers", None), JSON)
+    return Response(otlp.failed(GRPC_CODES[status], said, JSON), status, headers, JSON)

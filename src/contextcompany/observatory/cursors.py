@@ -35,7 +35,7 @@ def read(after: str, of: str, *kinds: type) -> tuple[Any, ...]:
     except (ValueError, TypeError):
         said, place = None, []
     if said != of or len(place) != len(kinds) or not all(map(_is, place, kinds)):
-        raise FilterError(after, f"`after={after[:100]}` is not what a page of {of} gave as its `next`.")
+        raise FilterError(after, f"`after={after[:100]}` is no `next` of a page of this list ({of}).")
     return tuple(place)
 
 

@@ -195,8 +195,8 @@ class Feed:
         while self._watchers and not self._is_closed:
             try:
                 newest = await self._in_thread(changes.newest, self._store)
-            except StoreError:
-                _LOGGER.warning("Who watches is not told for now.", exc_info=True)
+            except StoreError as error:
+                _LOGGER.warning("Who watches is not told for now: %s", error)
                 newest, self._busy_s = self._newest, _MAX_PAUSE_S
             if newest != self._newest:
                 self._newest = newest

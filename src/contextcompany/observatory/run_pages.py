@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -13,14 +14,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from contextcompany.observatory import actions, exporting, forms, prices, queries, remarks, waterfall
+from contextcompany.observatory.answers import MissingError
 from contextcompany.observatory.bill import bill
 from contextcompany.observatory.contexts import Opinion, Problem
 from contextcompany.observatory.custom import SCORES
 from contextcompany.observatory.forms import FormError
 from contextcompany.observatory.parameters import ParameterError
+from contextcompany.observatory.store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -53,18 +56,16 @@ class RunPages:
     def routes(self) -> list[Route]:
         """Where they are. `/runs/…` that are no run come before."""
         return [
-            Route("/runs/{run_id}", self.run, methods=["GET"]),
-            Route("/runs/{run_id}/head", self.head, methods=["GET"]),
+            Route("/runs/{run_id}", partial(self._said, self.run), methods=["GET"]),
+            Route("/runs/{run_id}/head", partial(self._said, self.head), methods=["GET"]),
             Route("/runs/{run_id}/feedback", self.feedback, methods=["POST"]),
-            Route("/runs/{run_id}/spans/{span_id}", self.span, methods=["GET"]),
-            Route("/runs/{run_id}/spans/{span_id}/part", self.span_part, methods=["GET"]),
+            Route("/runs/{run_id}/spans/{span_id}", partial(self._said, self.span), methods=["GET"]),
+            Route("/runs/{run_id}/spans/{span_id}/part", partial(self._said, self.span_part), methods=["GET"]),
         ]
 
     def run(self, request: Request) -> Response:
         """`GET /runs/{run_id}`: its tree, and the span of it that the URL names."""
         whole, now_ns = self._whole(request), time.time_ns()
-        if whole is None:
-            return self._missing(request)
         view = waterfall.view(whole.run.trace_id, request.query_params)
         shown = self._span(whole, view) or self._span(whole, view._replace(span="")) or {"seen": view}
         tree = {
@@ -78,8 +79,6 @@ class RunPages:
     def head(self, request: Request) -> Response:
         """`GET /runs/{run_id}/head`: what stands above its views, for the page while the run is running."""
         whole, now_ns = self._whole(request), time.time_ns()
-        if whole is None:
-            return self._missing(request)
         view = waterfall.view(whole.run.trace_id, request.query_params)
         return self._renderer.page(request, "_run_head.html", framed(whole, view, now_ns))
 
@@ -102,21 +101,33 @@ class RunPages:
             await run_sync(actions.keep_feedback, self._store, {"body": opinion})
         except (FormError, ParameterError) as error:
             return self._renderer.problem(request, 400, Problem(str(error)))
+        except StoreError as error:
+            return self._renderer.problem(request, 503, Problem(str(error)))
         return RedirectResponse(back if forms.is_here(back) else f"/runs/{quote(run_id, safe='')}", 303)
 
     def _of_span(self, request: Request, template: str, *, is_own_page: bool) -> Response:
         whole = self._whole(request)
-        if whole is None:
-            return self._missing(request)
         view = waterfall.view(whole.run.trace_id, request.query_params)._replace(span=request.path_params["span_id"])
         shown = self._span(whole, view)
         if shown is None:
-            return self._missing(request)
+            raise _missing(request)
         known = framed(whole, view, time.time_ns()) | shown | {"is_own_page": is_own_page}
         return self._renderer.page(request, template, known)
 
-    def _whole(self, request: Request) -> Whole | None:
-        return queries.run(self._store, request.path_params["run_id"])
+    def _said(self, page: Callable[[Request], Response], request: Request) -> Response:
+        """The page, or why there is none."""
+        try:
+            return page(request)
+        except MissingError as error:
+            return self._renderer.problem(request, 404, Problem(str(error)))
+        except StoreError as error:
+            return self._renderer.problem(request, 503, Problem(str(error)))
+
+    def _whole(self, request: Request) -> Whole:
+        found = queries.run(self._store, request.path_params["run_id"])
+        if found is None:
+            raise _missing(request)
+        return found
 
     def _span(self, whole: Whole, view: View) -> dict[str, Any] | None:
         """What a page shows of the span that is asked for; None when it is not in the run."""
@@ -141,10 +152,10 @@ class RunPages:
         found = exporting.of_span(self._store, trace_id, span_id)
         return None if found is None else orjson.loads(found)
 
-    def _missing(self, request: Request) -> Response:
-        what = " ".join(f"{name.removesuffix('_id')} {value[:100]}" for name, value in request.path_params.items())
-        said = f"There is no {what} here. It has not arrived, or it was deleted, by somebody or for its age."
-        return self._renderer.problem(request, 404, Problem(said))
+
+def _missing(request: Request) -> MissingError:
+    what = " ".join(f"{name.removesuffix('_id')} {value[:100]}" for name, value in request.path_params.items())
+    return MissingError(f"There is no {what} here. It has not arrived, or it was deleted, by somebody or for its age.")
 
 
 def framed(whole: Whole, view: View, now_ns: int) -> dict[str, Any]:
