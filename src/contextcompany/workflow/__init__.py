@@ -3,7 +3,7 @@
 The steps are ClientAI's (https://github.com/igorbenav/clientai), name for name; the model client is yours.
 """
 
-from contextcompany.workflow.agent import Agent, create_agent
+from contextcompany.workflow.agent import Agent
 from contextcompany.workflow.config import (
     ModelConfig,
     StepConfig,
@@ -14,6 +14,7 @@ from contextcompany.workflow.config import (
 from contextcompany.workflow.context import AgentContext
 from contextcompany.workflow.decorators import act, observe, run, synthesize, think
 from contextcompany.workflow.errors import StepError, StepTimeoutError, StepValidationError
+from contextcompany.workflow.factory import create_agent
 from contextcompany.workflow.step import FunctionMetadata, Step
 from contextcompany.workflow.tools import Tool, ToolConfig, ToolScope, tool
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
 from contextcompany import _decorators
 from contextcompany._run import Run, current_run
-from contextcompany.workflow import decorators, flow
+from contextcompany.workflow import flow
 from contextcompany.workflow.asking import client_of
 from contextcompany.workflow.config import ModelConfig, StepType, ToolSelectionConfig
 from contextcompany.workflow.context import AgentContext
-from contextcompany.workflow.decorators import StepMethod
+from contextcompany.workflow.declared import run_of, steps_of, tools_of
+from contextcompany.workflow.decorators import selection
 from contextcompany.workflow.errors import StepError
 from contextcompany.workflow.execution import execute
 from contextcompany.workflow.tools import Tool, ToolConfig, scopes_of
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from contextcompany.workflow.step import Step
 
-__all__ = ["Agent", "create_agent"]
+__all__ = ["Agent"]
 
 
 class Agent:
@@ -55,9 +55,7 @@ class Agent:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = next((each for each in vars(cls).values() if decorators.is_run(each)), vars(cls).get("run"))
-        if isinstance(own, StepMethod):
-            raise TypeError(f"A step of {cls.__name__} is called `run`, which runs them all: call it something else.")
+        own = run_of(cls)
         if own is not None:
             cls.run = _whole(own)  # type: ignore[method-assign]  # whoever calls it has it recorded
 
@@ -79,15 +77,14 @@ class Agent:
         self.name = name or type(self).__name__
         self.default_model = ModelConfig.of(default_model)
         self.default_parameters = default_model_kwargs
-        chosen = decorators.selection(tool_selection_config, tool_confidence, max_tools_per_step, tool_model)
+        chosen = selection(tool_selection_config, tool_confidence, max_tools_per_step, tool_model)
         self.tool_selection_config = chosen or ToolSelectionConfig()
         self.tool_model = self.default_model if tool_model is None else ModelConfig.of(tool_model)
         self.context = AgentContext()
         if max_history_size is not None:
             self.context.set_max_history_size(max_history_size)
-        self._steps = _steps_of(type(self))
-        own = [getattr(self, key) for key in _keys(type(self), Tool)]
-        self._tools = {each.name: each for each in map(Tool.of, [*own, *(tools or ())])}
+        self._steps = steps_of(type(self))
+        self._tools = {each.name: each for each in [*tools_of(self), *map(Tool.of, tools or ())]}
         self._decided: dict[str, Step] = {}
         self._runs: WeakSet[Run] = WeakSet()
 
@@ -104,6 +101,7 @@ class Agent:
         Raises:
             StepError: a step failed, as `StepTimeoutError` or `StepValidationError` say. What a client raises goes on.
             TypeError: the client is asynchronous; that needs `arun`.
+            ValueError: the last step is validated, and is to be streamed.
         """
         if self.client.is_async:
             raise TypeError("The client of this agent is asynchronous: use `await agent.arun(…)`.")
@@ -283,27 +281,6 @@ def _arguments(step: Step, passed: list[Any]) -> tuple[Any, ...]:
     return tuple(reversed(passed[-len(wanted) :])) if wanted else ()
 
 
-def _keys(kind: type, of: type) -> list[str]:
-    """Names of the attributes of a class that are of a kind: those of its bases first, each in order of definition."""
-    known = {key: value for each in reversed(kind.__mro__) for key, value in vars(each).items()}
-    return [key for key, value in known.items() if isinstance(value, of)]
-
-
-def _steps_of(kind: type) -> dict[str, Step]:
-    """The steps of a class by name.
-
-    Raises:
-        ValueError: two have one name.
-    """
-    steps: dict[str, Step] = {}
-    for key in _keys(kind, StepMethod):
-        step = getattr(kind, key).step
-        if step.name in steps:
-            raise ValueError(f"{kind.__name__} has two steps named {step.name!r}.")
-        steps[step.name] = step
-    return steps
-
-
 def _whole(own: Callable[..., Any]) -> Callable[..., Any]:
     """A `run` of one's own, recorded as a run."""
 
@@ -315,72 +292,3 @@ def _whole(own: Callable[..., Any]) -> Callable[..., Any]:
         return self._recorded(functools.partial(own, self, *args, **kwargs), given)
 
     return run
-
-
-def create_agent(
-    client: Any,
-    role: str,
-    system_prompt: str,
-    model: str,
-    step: str = "act",
-    temperature: float | None = None,
-    top_p: float | None = None,
-    stream: bool = False,
-    json_output: bool = False,
-    return_type: type[Any] | None = None,
-    return_full_response: bool = False,
-    tools: Iterable[Callable[..., Any] | Tool | ToolConfig] | None = None,
-    tool_selection_config: ToolSelectionConfig | None = None,
-    tool_confidence: float | None = None,
-    tool_model: str | None = None,
-    max_tools_per_step: int | None = None,
-    **model_kwargs: Any,
-) -> Agent:
-    """An agent of one step, which sends its input to the model.
-
-    Args:
-        client: As `Agent` takes it.
-        role: The agent's name.
-        system_prompt: What the model is told first.
-        model: The model's name.
-        step: The step's type: think, act, observe or synthesize; another identifier is of type act.
-        temperature: From 0 to 2; by default that of the type.
-        top_p: From 0 to 1; by default that of the type.
-        stream: As in `Step`.
-        json_output: As in `Step`.
-        return_type: As in `Step`.
-        return_full_response: As in `Step`.
-        tools: As `Agent` takes them.
-        tool_selection_config: As `Agent` takes it.
-        tool_confidence: As `Agent` takes it.
-        tool_model: As `Agent` takes it.
-        max_tools_per_step: As `Agent` takes it.
-        **model_kwargs: Further parameters for the model.
-
-    Raises:
-        ValueError: the role or the prompt is empty, options exclude each other, or a value is out of range.
-    """
-    for what, value in (("role", role), ("system_prompt", system_prompt), ("model", model)):
-        if not value:
-            raise ValueError(f"`{what}` must be text that is not empty, got {value!r}.")
-    known = step.lower() in (each.name.lower() for each in StepType)
-    if not known and not step.isidentifier():
-        raise ValueError(f"`step` must be a step type or an identifier, got {step!r}.")
-    step_type = StepType.named(step) if known else StepType.ACT
-    word = re.sub(r"\W", "", role)
-    said = {"temperature": temperature, "top_p": top_p, "system_prompt": system_prompt, **model_kwargs}
-    declared = decorators.step_decorator(step_type)(
-        f"{'_' * word[:1].isdigit()}{word}_step",
-        model={"name": model, **{key: value for key, value in said.items() if value is not None}},
-        description=f"Executes the role of {role}.",
-        stream=stream,
-        json_output=json_output,
-        return_type=return_type,
-        return_full_response=return_full_response,
-    )
-
-    def process(self: Agent, input_data: Any) -> str:  # noqa: ARG001 - a method
-        return str(input_data)
-
-    made: type[Agent] = type("SingleStepAgent", (Agent,), {"process": declared(process)})
-    return made(client, model, tools, tool_selection_config, tool_confidence, tool_model, max_tools_per_step, name=role)
