@@ -6,15 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import requests
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-__all__ = ["CHROMIUM", "chromium", "fill", "newest", "observatory"]
+__all__ = ["CHROMIUM", "chromium", "fill", "newest", "observatory", "until"]
 
 CHROMIUM = shutil.which("chromium")
 
@@ -69,3 +70,14 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def until(page: Page, expression: str, seconds: float = 10) -> None:
+    """Wait until an expression is true in the page.
+
+    By asking from outside: with `wait_for_function` the page evaluates a text, which its policy forbids.
+    """
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"It did not become true: {expression}"
+        page.wait_for_timeout(20)

@@ -8,7 +8,7 @@ import pytest
 import requests
 from accessibility import assert_accessible
 from playwright.sync_api import expect
-from running import newest
+from running import newest, until
 
 from contextcompany.observatory import words
 
@@ -175,7 +175,7 @@ def test_a_running_run_grows_in_place(page, url):
 def test_a_large_run_is_there_at_once(page, large):
     """With only the rows that can be seen; the others are there when it is scrolled to them."""
     page.goto(large)
-    page.wait_for_function("performance.getEntriesByName('interactive').length")
+    until(page, "performance.getEntriesByName('interactive').length")
     assert page.locator("#rows .row").count() < 80
     page.evaluate("document.getElementById('grid').scrollTop = 1e6")
     expect(page.locator("#rows .row", has_text="model-1000")).to_be_visible()

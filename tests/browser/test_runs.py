@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from accessibility import assert_accessible
 from playwright.sync_api import expect
+from running import until
 
 import contextcompany as tcc
 
@@ -186,10 +187,8 @@ def test_a_long_list_is_light(empty, many):
     many(1200)
     page.goto("/runs")
     first = page.locator("tr[data-run]").first.inner_text()
-    page.wait_for_function(
-        "() => { scrollTo(0, document.body.scrollHeight); return document.getElementById('more').hidden; }"
-    )
-    page.wait_for_function("document.querySelectorAll('tr[data-run]').length < 300")
+    until(page, "() => { scrollTo(0, document.body.scrollHeight); return document.getElementById('more').hidden; }")
+    until(page, "document.querySelectorAll('tr[data-run]').length < 300")
     assert page.locator("tbody").count() == 24
     page.evaluate("scrollTo(0, 0)")
     expect(page.locator("tr[data-run]").first).to_contain_text(first.split()[-1])
@@ -261,7 +260,7 @@ def test_what_is_new_is_counted_for_who_has_scrolled(page, send):
     """And nothing moves under their eyes."""
     page.goto("/runs")
     page.mouse.wheel(0, 1500)
-    page.wait_for_function("scrollY > 500")
+    until(page, "scrollY > 500")
     before = page.evaluate("scrollY")
     send("later")
     news = page.get_by_role("button", name="new")

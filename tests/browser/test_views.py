@@ -5,6 +5,7 @@ import re
 
 import pytest
 from accessibility import assert_accessible
+from running import until
 
 PATHS = ("/dashboard", "/sessions", "/sessions/visit-38", "/tool_calls", "/failures", "/feedback", "/settings")
 
@@ -147,7 +148,7 @@ def test_a_log_is_copied(page):
     page.get_by_text("Copied.").wait_for()
     assert page.evaluate("navigator.clipboard.readText()").startswith("# support")
     page.get_by_role("button", name="Copy for an LLM").click()
-    page.wait_for_function("navigator.clipboard.readText().then((text) => text.startsWith('This is the record'))")
+    until(page, "navigator.clipboard.readText().then((text) => text.startsWith('This is the record'))")
 
 
 def test_a_node_leads_to_its_spans_in_the_tree(page):
