@@ -103,6 +103,7 @@ def test_errors_are_found(page, small):
     assert current(page).inner_text().startswith("fetch")
     page.get_by_role("button", name="Fold everything").click()
     assert names(page) == ["lead", "gpt-4o", "helper", "gpt-4o"]
+    page.get_by_role("link", name="Steps").click()
     page.locator("#first-error").click()
     assert current(page).inner_text().startswith("fetch")
     page.get_by_role("link", name="Errors").click()

@@ -10,7 +10,6 @@ from spans import FOREIGN, START, batch, feedback, messages, run, span, step, to
 
 from contextcompany.observatory import bill, prices, queries, remarks, waterfall
 from contextcompany.observatory.remarks import Remark
-from contextcompany.observatory.store import StoreError
 from contextcompany.observatory.waterfall import Bar, View
 
 S = 10**9
@@ -224,18 +223,6 @@ def test_what_is_not_here_is_said(served, path):
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "It has not arrived, or it was deleted" in answer.text
-
-
-def test_when_the_file_cannot_be_read_it_is_said(served, store, monkeypatch):
-    """And that it may be tried again."""
-
-    def fail(*_):
-        raise StoreError("The file is busy.")
-
-    monkeypatch.setattr(queries, "run", fail)
-    answer = get(served, PAGE)
-
-    assert (answer.status_code, "The file is busy." in answer.text) == (503, True)
 
 
 def test_a_page_whose_span_is_wrong_shows_the_topmost(served, store):

@@ -1,6 +1,8 @@
 """What the dashboard and the pages of sessions, tool calls, failures, feedback and settings show, and are told."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 import requests
@@ -219,3 +221,16 @@ def test_a_form_without_a_whole_file_is_refused(served, kind, body):
 
     assert answer.status_code == 400
     assert "There is no file in this form" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/feedback", f"/runs/{trace_id(1)}/conversation"])
+def test_a_file_that_cannot_be_read_is_said_on_a_page(store, served, path):
+    """With a sentence, and no traceback."""
+    store.write(batch(run(1)))
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("ALTER TABLE feedback RENAME TO other")
+        answer = get(served, path)
+        connection.execute("ALTER TABLE other RENAME TO feedback")
+
+    assert answer.status_code == 503
+    assert "no such table: feedback" in answer.text

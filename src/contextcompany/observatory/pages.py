@@ -19,6 +19,7 @@ from contextcompany.observatory.rendering import Renderer
 from contextcompany.observatory.run_list import RunList
 from contextcompany.observatory.run_pages import RunPages
 from contextcompany.observatory.run_views import RunViews
+from contextcompany.observatory.store import StoreError
 from contextcompany.observatory.twins import Page, Twins
 from contextcompany.observatory.views import PAGES
 
@@ -70,6 +71,8 @@ class Pages:
             await run_sync(actions.keep_feedback, self._store, given)
         except (FilterError, FormError) as error:
             return self._renderer.problem(request, 400, Problem(str(error)))
+        except StoreError as error:
+            return self._renderer.problem(request, 503, Problem(str(error)))
         return RedirectResponse(back if forms.is_here(back) else "/feedback", 303)
 
     async def bring(self, request: Request) -> Response:
@@ -80,7 +83,10 @@ class Pages:
             except FormError as error:
                 return self._renderer.problem(request, 400, Problem(str(error)))
             file.seek(0)
-            report = await run_sync(actions.load, self._store, {"body": file})
+            try:
+                report = await run_sync(actions.load, self._store, {"body": file})
+            except StoreError as error:
+                return self._renderer.problem(request, 503, Problem(str(error)))
         return self._renderer.page(request, "brought.html", {"report": report})
 
     def nothing(self, request: Request, status: int, said: str) -> Response | None:

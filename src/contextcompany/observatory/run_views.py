@@ -13,6 +13,7 @@ from contextcompany.observatory.contexts import Problem
 from contextcompany.observatory.endpoints import SINCE_SPAN, WHOLE
 from contextcompany.observatory.filters import FilterError
 from contextcompany.observatory.run_pages import framed
+from contextcompany.observatory.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,13 +73,15 @@ class RunViews:
 
     def _page(self, request: Request, template: str, view: Callable[[Whole, Request], dict[str, Any]]) -> Response:
         run_id, now_ns = request.path_params["run_id"], time.time_ns()
-        whole = queries.run(self._store, run_id)
-        if whole is None:
-            return self._problem(request, 404, str(answers.missing_run(run_id)))
         try:
+            whole = queries.run(self._store, run_id)
+            if whole is None:
+                return self._problem(request, 404, str(answers.missing_run(run_id)))
             shown = view(whole, request)
         except FilterError as error:
             return self._problem(request, 400, str(error))
+        except StoreError as error:
+            return self._problem(request, 503, str(error))
         known = framed(whole, waterfall.View(whole.run.trace_id), now_ns)
         return self._renderer.page(request, template, known | shown)
 

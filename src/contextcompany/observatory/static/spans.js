@@ -112,7 +112,7 @@ export class Spans {
 
   /** What is shown of the tree, when nothing but some spans, and what is above them, is asked for. */
   rows(asked = null) {
-    const kept = asked && this.#withAncestors(asked);
+    const kept = asked && this.withAncestors(asked);
     const shown = new Int32Array(this.size);
     let count = 0;
     for (let at = 0; at < this.size; ) {
@@ -127,12 +127,8 @@ export class Spans {
     return shown.subarray(0, count);
   }
 
-  /** Whether a span is shown, folded or not, when these are asked for. */
-  isKept(number, asked) {
-    return this.#withAncestors(asked).has(number);
-  }
-
-  #withAncestors(asked) {
+  /** Some spans and what is above them. */
+  withAncestors(asked) {
     const kept = new Set();
     for (let number of asked) {
       for (; number >= 0 && !kept.has(number); number = this.parent[number]) kept.add(number);

@@ -80,9 +80,10 @@ export class Tree extends EventTarget {
     [middle.textContent, last.textContent] = [duration(end / 2), duration(end)];
   }
 
-  /** Whether a span is among those that are asked for, folded or not. */
-  has(number) {
-    return !this.#asked || this.#spans.isKept(number, this.#asked);
+  /** Those of some spans that are shown, folded or not. */
+  among(numbers) {
+    const kept = this.#asked && this.#spans.withAncestors(this.#asked);
+    return kept ? numbers.filter((number) => kept.has(number)) : numbers;
   }
 
   get #hasFocus() {
