@@ -138,7 +138,7 @@ def _understood(span: Span, reading: Reading, seen_ns: int) -> tuple[SpanRow, Ab
     try:
         fact = reading.fold(span)
         return span_row(span, fact, seen_ns), _about(span, fact)
-    except Exception:
+    except Exception:  # noqa: BLE001 - see above
         _log.exception("A span of the scope %r could not be read. It is kept as it came.", span.scope.name)
         unread = Fact("other", "", span.name)
         return span_row(span, unread, seen_ns), _about(span, unread)
