@@ -100,6 +100,12 @@ def test_traces_are_taken_in_every_encoding(observatory, kind, encode):
     assert [span.name for span in observatory.sink.spans] == ["span 1", "span 2", "span 3"]
 
 
+def test_the_original_sdk_s_callback_for_litellm_is_heard(observatory):
+    """It sends spans as OTLP, but to a path of its own."""
+    assert post(observatory, traces(some_span(1)), "/v1/otel-steps").status_code == 200
+    assert [span.name for span in observatory.sink.spans] == ["span 1"]
+
+
 def test_logs_are_taken(observatory):
     """With or without a trace."""
     response = post(observatory, logs(LogRecord(event_name="a"), LogRecord(severity_text="INFO")), "/v1/logs")

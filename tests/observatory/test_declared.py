@@ -1,5 +1,8 @@
 """Agents of declared steps as the Observatory has them, over the wire: the whole of a run, compared."""
 
+import re
+import urllib.request
+
 import pytest
 from pydantic import BaseModel
 
@@ -90,3 +93,23 @@ def test_each_span_says_what_it_executed(store, run):
     ]
     assert facts[4].status_message == "Step 'read' got no valid Report: celsius: field required."
     assert (facts[6].args, facts[6].result) == ({"city": "Paris", "celsius": 15}, 59.0)
+
+
+def test_the_page_of_a_step_says_its_type(served, run):
+    """As far as one is declared."""
+
+    def page(span_id):
+        url = f"{served.url}/runs/{run.run.run_id}/spans/{span_id}/part"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return answer.read()
+
+    assert [re.findall(rb'declared"><[^>]+>(\w+)<', page(line.span_id)) for line in run.spans] == [
+        [],
+        [b"think"],
+        [],
+        [b"think"],
+        [b"observe"],
+        [b"observe"],
+        [b"act"],
+        [b"synthesize"],
+    ]

@@ -58,7 +58,7 @@ def _amount(what: str, value: float | None) -> str:
         return "unknown"
     if what == "duration_ns":
         return words.duration(value)
-    return words.cost(value) if what == "cost" else words.count(int(value))
+    return _words.dollars(value) if what == "cost" else words.count(int(value))
 
 
 def _pair(pair: Pair, glyphs: Glyphs) -> Iterator[Text]:

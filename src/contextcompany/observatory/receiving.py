@@ -58,6 +58,7 @@ class Receiver:
         return [
             Route("/v1/traces", partial(self.otlp, "traces"), methods=["POST"]),
             Route("/v1/logs", partial(self.otlp, "logs"), methods=["POST"]),
+            Route("/v1/otel-steps", partial(self.otlp, "traces"), methods=["POST"]),  # the original SDK's for LiteLLM
             Route("/v1/custom", self.custom, methods=["POST"]),
             Route("/v1/feedback", self.feedback, methods=["POST"]),
         ]
