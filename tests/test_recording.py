@@ -281,6 +281,7 @@ def test_everything_after_the_end_raises(observatory):
         each.end()
 
     arguments = {
+        "declared": ("analyze", "think"),
         "status": (0,),
         "end_time": (1,),
         "parameters": (),

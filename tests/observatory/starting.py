@@ -16,14 +16,17 @@ COMMAND = [sys.executable, "-m", "contextcompany", "observatory"]
 def running(*arguments):
     """What it says when it is ready; it is ended by Ctrl-C and must end well."""
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        lines = []
-        while not lines or not lines[-1].startswith(("}", "The")):
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            lines.append(line)
-        yield json.loads("".join(lines)) if "--json" in arguments else lines[-1]
-        process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == ("", "")
+        try:
+            lines = []
+            while not lines or not lines[-1].startswith(("}", "The")):
+                line = process.stdout.readline()
+                assert line, process.stderr.read()
+                lines.append(line)
+            yield json.loads("".join(lines)) if "--json" in arguments else lines[-1]
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=20) == ("", "")
+        finally:
+            process.kill()  # a failed test must not wait for it
     assert process.returncode == 0
 
 

@@ -485,9 +485,12 @@ def tail(path, *options):
     """The command, which must end well when it is interrupted."""
     command = [sys.executable, "-m", "contextcompany", "tail", "agent:night*", "--db", str(path), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        yield process
-        process.send_signal(signal.SIGINT)
-        assert (process.communicate(timeout=20)[1], process.returncode) == ("", 0)
+        try:
+            yield process
+            process.send_signal(signal.SIGINT)
+            assert (process.communicate(timeout=20)[1], process.returncode) == ("", 0)
+        finally:
+            process.kill()  # a failed test must not wait for it
 
 
 # the other lists

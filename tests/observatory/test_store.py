@@ -15,7 +15,7 @@ from contextcompany.observatory import queries, searching, sql
 from contextcompany.observatory.database import documentation, open_reader
 from contextcompany.observatory.filters import KEYS
 from contextcompany.observatory.group import SETTLED_AT_ONCE
-from contextcompany.observatory.store import BusyError, Retention, Store, StoreError
+from contextcompany.observatory.store import READING, BusyError, Retention, Store, StoreError
 
 LONG = "The quick brown fox jumps over the lazy dog. " * 20
 
@@ -583,3 +583,22 @@ def test_escaped_lone_surrogates_are_kept_out(store):
 
     assert queries.run(store, trace_id(1)).run.prompt == "a \ufffd b 😀 \\ud83d"
     assert queries.span(store, trace_id(1), f"{2:016x}").fact.args == ["\ufffd"]
+
+
+def test_a_span_that_cannot_be_read_is_kept_as_it_came(tmp_path, caplog):
+    """Whatever goes wrong in reading it costs what it says, and nothing else; the log says so."""
+
+    def fold(span):
+        if span.span_id == span_id(2):
+            raise ZeroDivisionError
+        return READING.fold(span)
+
+    with Store.open(tmp_path / "store.db", reading=READING._replace(fold=fold)) as opened:
+        opened.write(batch(run(1), step(1, 2), tool_call(1, 3)))
+        kinds = [(line.kind, line.read_as != "") for line in queries.run(opened, trace_id(1)).spans]
+    with Store.open(tmp_path / "store.db", can_write=False) as opened:
+        later = queries.span(opened, trace_id(1), span_id(2))
+
+    assert sorted(kinds) == [("other", False), ("run", True), ("tool_call", True)]
+    assert "could not be read. It is kept as it came." in caplog.text
+    assert later.fact.kind == "step"

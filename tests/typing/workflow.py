@@ -1,6 +1,5 @@
 """What users write with `contextcompany.workflow`, checked by mypy and never run."""
 
-import openai
 from typing_extensions import assert_type
 
 from contextcompany.workflow import (
@@ -22,6 +21,10 @@ from contextcompany.workflow import (
     think,
     tool,
 )
+
+
+def complete(**request: object) -> str:
+    return "15"
 
 
 def search(query: str) -> str:
@@ -56,7 +59,7 @@ class Declared(Agent):
 
 
 agent = Declared(
-    openai.OpenAI(),
+    complete,
     "gpt-4o",
     [search, Tool.create(search), ToolConfig(search, [ToolScope.THINK, StepType.ACT, "observe"], name="web")],
     tool_confidence=0.8,
@@ -79,8 +82,8 @@ assert_type(agent.get_step("look"), Step | None)
 assert_type(agent.get_steps(), dict[str, Step])
 assert_type(agent.get_tools("think"), list[Tool])
 assert_type(
-    create_agent(openai.OpenAI(), "r", "s", "m", tools=[search], tool_selection_config=ToolSelectionConfig(0.8)), Agent
+    create_agent(complete, "r", "s", "m", tools=[search], tool_selection_config=ToolSelectionConfig(0.8)), Agent
 )
 assert_type(Step.create(search, StepType.THINK, name="look", stream=True), Step)
 Step.create(search, "think")  # type: ignore[arg-type]
-Agent(openai.OpenAI(), 7)  # type: ignore[arg-type]
+Agent(complete, 7)  # type: ignore[arg-type]

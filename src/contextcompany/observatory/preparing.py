@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import zlib
 from hashlib import blake2b
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import orjson
 
 from contextcompany.observatory import envelopes
+from contextcompany.observatory.fold import Fact
 from contextcompany.observatory.rows import first_prompt, last_response, span_row
 from contextcompany.observatory.settling import About
 from contextcompany.observatory.texts import Cut, cut, split, strings
@@ -17,7 +19,7 @@ from contextcompany.observatory.texts import Cut, cut, split, strings
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
 
-    from contextcompany.observatory.fold import Fact, Feedback
+    from contextcompany.observatory.fold import Feedback
     from contextcompany.observatory.otlp import Batch, Log, Span
     from contextcompany.observatory.rows import SpanRow
     from contextcompany.observatory.settling import Pricing
@@ -34,6 +36,8 @@ __all__ = [
     "prepared",
     "text_of",
 ]
+
+_log: Final = logging.getLogger("contextcompany.observatory")
 
 _LEVEL: Final = 3
 _WINDOW: Final = 13
@@ -106,13 +110,13 @@ def prepared(batch: Batch, reading: Reading, known: Container[bytes], dictionary
     seen_ns = time.time_ns()
     around: dict[tuple[int, int], str] = {}
     for span in batch.spans:
-        fact = reading.fold(span)
+        row, about = _understood(span, reading, seen_ns)
         left, cuts = cut(span.raw, _texts(span))
         made.spans.append(
             Incoming(
                 span.trace_id,
-                span_row(span, fact, seen_ns),
-                _about(span, fact),
+                row,
+                about,
                 _envelope(span, around),
                 _deflated(left, dictionary),
                 [_pieces(each, made, known) for each in cuts],
@@ -123,6 +127,21 @@ def prepared(batch: Batch, reading: Reading, known: Container[bytes], dictionary
         raw = _deflated(log.raw, dictionary)
         made.logs.append(IncomingLog(log, reading.feedback(log), _envelope(log, around), digest, raw))
     return made
+
+
+def _understood(span: Span, reading: Reading, seen_ns: int) -> tuple[SpanRow, About]:
+    """A span's row, and what it says about its run.
+
+    If reading it fails, which is an error of ours, it is kept as a span that says nothing: an answer of 500 would have
+    it, and all that came with it, sent again for ever.
+    """
+    try:
+        fact = reading.fold(span)
+        return span_row(span, fact, seen_ns), _about(span, fact)
+    except Exception:  # noqa: BLE001 - see above
+        _log.exception("A span of the scope %r could not be read. It is kept as it came.", span.scope.name)
+        unread = Fact("other", "", span.name)
+        return span_row(span, unread, seen_ns), _about(span, unread)
 
 
 def text_of(data: bytes | str) -> bytes:
