@@ -1,6 +1,7 @@
 """`contextcompany runs`, `show` and the other commands over the Observatory's file, while a server writes to it."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -484,7 +485,8 @@ def test_tail(tmp_path):
 def tail(path, *options):
     """The command, which must end well when it is interrupted."""
     command = [sys.executable, "-m", "contextcompany", "tail", "agent:night*", "--db", str(path), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    environ = {**os.environ, "COLUMNS": "200"}  # importing readline says 80 to all that is started, but not to Python
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
             process.send_signal(signal.SIGINT)
