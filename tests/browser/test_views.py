@@ -204,7 +204,7 @@ def drop(page, name, content):
 
 def test_files_are_imported_by_dropping_them(page):
     """On any page; what came is said, and what was refused."""
-    trace_id = newest(page, "agent:support")
+    trace_id = newest(page, "agent:writer")
     content = exported(page, trace_id, "otlp").decode()
     other = "d0" * 16
     page.goto("/failures")
