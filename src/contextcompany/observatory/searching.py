@@ -76,7 +76,10 @@ _WORD: Final = re.compile(r"[^\W_]+")
 
 def _plain(text: str) -> str:
     """Without what FTS5's tokenizer takes no notice of: case and diacritics."""
-    return "".join(each for each in unicodedata.normalize("NFD", text).lower() if not unicodedata.combining(each))
+    return text.lower() if text.isascii() else _MARKS.sub("", unicodedata.normalize("NFD", text).lower())
+
+
+_MARKS: Final = re.compile("[\u0300-\u036f]+")
 
 
 _BRACKETS: Final = re.compile(r"\s+|[\s\[\]{}\",:]{2,}")
