@@ -1,7 +1,7 @@
 """The original SDK's own wire: what its Python and TypeScript clients post → the spans and events of OTLP.
 
 `POST /v1/custom` brings a run, a step, a tool call or a batch of them, `POST /v1/feedback` what a person thought of a
-run. The shapes are those of packages/python 1.9 and packages/ts/custom in
+run. The shapes are those of packages/python 2.0 and packages/ts/custom 1.0 in
 https://github.com/The-Context-Company/observatory. Ids are made from theirs, so that what is sent twice is kept once.
 """
 
