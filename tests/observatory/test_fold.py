@@ -935,6 +935,15 @@ KEYS = st.sampled_from(
 )
 
 
+@pytest.mark.parametrize("system", [10**30, 7, [7], {"a": 1}, True])
+def test_system_instructions_are_parts_whatever_they_are(system):
+    """Of a prompt as Vercel's SDK has it."""
+    said = json.dumps({"system": system})
+    fact = fold(make_span({"gen_ai.operation.name": "chat", "gen_ai.input.messages": said}))
+
+    assert [each["type"] for each in fact.system] == ["text"]
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     st.dictionaries(KEYS, VALUES | JSON_TEXTS, max_size=8),

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from contextcompany._message_parts import parsed_json
-from contextcompany._messages import prompt, response, tool_definitions
+from contextcompany._messages import prompt, response, system_parts, tool_definitions
 from contextcompany.observatory.otlp_json import encodable
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _vercel_prompt(value: dict[str, Any]) -> Said:
         went = asked(text)
     if system is None:
         return went
-    return went._replace(system=[{"type": "text", "content": system}] if type(system) is str else parsed(system))
+    return went._replace(system=parsed(system_parts(system)))
 
 
 def vercel_answer(text: object, reasoning: object, tool_calls: object, reason: str | None) -> Said:
