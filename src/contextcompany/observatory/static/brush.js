@@ -1,5 +1,7 @@
 // Dragging over bars leads to the runs of their time. A click is the link of one bar; arrow keys go from bar to bar.
 
+import { roam } from "./bars.js";
+
 /** Over a figure of `_timeline.html`, where it stands now: it may be replaced. `choose(since, until)` gets ISO times. */
 export function brush(figure, choose) {
   const svg = figure.querySelector("svg");
@@ -42,16 +44,5 @@ export function brush(figure, choose) {
     band.remove();
   });
   svg.addEventListener("dragstart", (event) => event.preventDefault()); // of the link
-
-  const links = [...svg.querySelectorAll("a")];
-  const stop = (at) => links.forEach((link, number) => link.setAttribute("tabindex", number === at ? "0" : "-1"));
-  stop(links.length - 1);
-  svg.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const at = links.indexOf(document.activeElement) + step;
-    if (!step || !links[at]) return;
-    event.preventDefault();
-    stop(at);
-    links[at].focus();
-  });
+  roam(svg);
 }

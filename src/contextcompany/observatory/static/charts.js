@@ -1,15 +1,5 @@
-// Charts: one stop for the Tab key each, and arrows from bar to bar.
+// Charts: their bars can be walked along.
 
-for (const chart of document.querySelectorAll(".chart .bars")) {
-  const links = [...chart.querySelectorAll("a")];
-  const stop = (at) => links.forEach((link, number) => link.setAttribute("tabindex", number === at ? "0" : "-1"));
-  stop(links.length - 1);
-  chart.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const at = links.indexOf(document.activeElement) + step;
-    if (!step || !links[at]) return;
-    event.preventDefault();
-    stop(at);
-    links[at].focus();
-  });
-}
+import { roam } from "./bars.js";
+
+document.querySelectorAll(".chart .bars").forEach(roam);
