@@ -2,42 +2,15 @@
 
 import json
 import re
-import time
 
 import pytest
 import requests
 from accessibility import assert_accessible
 from playwright.sync_api import expect
 from running import newest, until
+from sending import send, span
 
 from contextcompany.observatory import words
-
-KINDS = {"run": ("invoke_agent", "gen_ai.agent.name"), "step": ("chat", "gen_ai.request.model")}
-KINDS["tool_call"] = ("execute_tool", "gen_ai.tool.name")
-
-
-def span(number, parent, kind, name, *, start=0.0, end=1.0, error="", **attributes):
-    """A span as OTLP's JSON, in seconds before now; `end=None` is still open."""
-    operation, key = KINDS[kind]
-    told = {"gen_ai.operation.name": operation, key: name} | attributes
-    now = time.time() - 10
-    return {
-        "spanId": f"{number:016x}",
-        "parentSpanId": f"{parent:016x}" if parent else "",
-        "name": name,
-        "startTimeUnixNano": str(int((now + start) * 1e9)),
-        "endTimeUnixNano": "0" if end is None else str(int((now + end) * 1e9)),
-        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in told.items()],
-        "status": {"code": 2, "message": error} if error else {"code": 1},
-    }
-
-
-def send(url, trace, *spans):
-    """Have an Observatory receive spans of a run."""
-    told = [each | {"traceId": f"{trace:032x}"} for each in spans]
-    body = {"resourceSpans": [{"scopeSpans": [{"scope": {"name": "contextcompany"}, "spans": told}]}]}
-    requests.post(f"{url}/v1/traces", json=body, timeout=10).raise_for_status()
-    return f"/runs/{trace:032x}"
 
 
 @pytest.fixture(scope="module")

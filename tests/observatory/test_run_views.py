@@ -218,6 +218,15 @@ def test_nodes_do_not_overlap(store):
     )
 
 
+def test_numbers_of_lines_to_one_node_are_apart(store):
+    """Each stands on its own line."""
+    store.write(batch(run(1), step(1, 2), run(1, 3, 1, agent="helper"), step(1, 4, 3)))
+    edges = graphs.graph(queries.run(store, trace_id(1)).spans).edges
+
+    assert [each.caller.name for each in edges if each.called.name == "gpt-4o"] == ["support", "helper"]
+    assert len({(each.x, each.y) for each in edges}) == len(edges) == 3
+
+
 @pytest.mark.parametrize("lines", [0, 1])
 def test_a_graph_is_a_page(store, served, lines):
     """Its nodes lead to their spans in the tree; a run of nothing says so."""

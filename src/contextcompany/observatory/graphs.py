@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import mul
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +21,13 @@ _MARGIN: Final = 12
 
 _MOST: Final = 200
 """Nodes that are drawn, those that did most; a graph with more says nothing."""
+
+_AT: Final = 0.72
+"""Where on its curve the number of an edge stands: past the middle, where curves that cross would meet, and before the
+end, where those to one node do.
+"""
+_SHARES: Final = ((1 - _AT) ** 3, 3 * (1 - _AT) ** 2 * _AT, 3 * (1 - _AT) * _AT**2, _AT**3)
+"""Of the four points of a curve in that place."""
 
 _KINDS: Final = ("run", "step", "tool_call")
 
@@ -50,7 +58,7 @@ class Edge(NamedTuple):
     """As SVG draws it."""
     x: float
     y: float
-    """Where its number stands."""
+    """Where the middle of its number is, which stands on the line."""
 
 
 class Graph(NamedTuple):
@@ -161,6 +169,8 @@ def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int) -> Edge:
     x1, x2 = caller.x + (0 if is_back else WIDTH), called.x + (WIDTH if is_back and called.x < caller.x else 0)
     y1, y2 = caller.y + HEIGHT / 2, called.y + HEIGHT / 2
     bend = (x2 - x1) / 2 if not is_back else -_ACROSS / 3
-    path = f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    xs, ys = (x1, x1 + bend, x2 - bend, x2), (y1, y1, y2, y2)
+    path = "M{} C{} {} {}".format(*(f"{x:g} {y:g}" for x, y in zip(xs, ys, strict=True)))
+    x, y = (round(sum(map(mul, _SHARES, each)), 1) for each in (xs, ys))
     errors = sum(each.status == "error" for each in lines)
-    return Edge(caller, called, len(lines), errors, 1.5 + 4 * len(lines) / most, path, x2 - 22, y2 - 6)
+    return Edge(caller, called, len(lines), errors, 1.5 + 4 * len(lines) / most, path, x, y)
