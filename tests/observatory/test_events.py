@@ -15,8 +15,9 @@ from urllib.parse import urlencode
 import pytest
 import requests
 from spans import batch, feedback, log, run, step, tool_call, trace_id
+from starting import wait_until
 
-from contextcompany.observatory import feed
+from contextcompany.observatory import feed, queries
 from contextcompany.observatory.store import Store
 
 SOON_S = 10
@@ -276,6 +277,7 @@ def test_a_run_is_told_whole_to_who_has_nothing_of_it(store, served):
     for at in range(0, 1500, 100):
         store.write(batch(*(step(1, number, start=number) for number in range(at + 2, at + 102))))
     store.write(batch(run(1)))
+    wait_until(lambda: not queries.run(store, trace_id(1)).run.is_counting)
     told = {}
     with watching(served, events_of(1)) as watcher:
         while len(told) < 1501:

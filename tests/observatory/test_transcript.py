@@ -59,7 +59,7 @@ def test_what_is_nested_deeply_is_not_put_in_lines():
     """Each would begin with more blanks than it holds, and there may be a million."""
     deep = "[" * 900 + "1, 1" + "]" * 900
     value = []
-    for _ in range(3000):
+    for _ in range(200_000):
         value = [value]
 
     assert readable(deep) == deep
