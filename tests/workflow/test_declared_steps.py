@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
+from typing_extensions import TypedDict  # Pydantic wants this one before Python 3.12
 
 from contextcompany.workflow import (
     FunctionMetadata,
@@ -22,6 +23,10 @@ from contextcompany.workflow import (
 class OutputFormat(BaseModel):
     value: str
     score: float
+
+
+class Place(TypedDict):
+    city: str
 
 
 def example_function(data: str) -> str:
@@ -144,6 +149,9 @@ def test_input_fits_by_its_type():
     def anything(value: Any) -> str:
         return str(value)
 
+    def place(value: Place) -> str:
+        return value["city"]
+
     numbers = make(process_numbers, StepType.ACT, name="process")
 
     assert numbers.can_execute_with([1, 2, 3])
@@ -152,6 +160,8 @@ def test_input_fits_by_its_type():
     assert make().can_execute_with("text")
     assert not make().can_execute_with(7)
     assert make(either).can_execute_with(None)
+    assert make(place).can_execute_with({"city": "Rome"})
+    assert not make(place).can_execute_with({"city": 7})
     assert make(anything).can_execute_with(object())
     assert make(lambda free: free, name="free").can_execute_with(7)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from contextcompany.workflow.config import ModelConfig, StepConfig, StepType, ToolCallDecision, ToolSelectionConfig
 
@@ -114,12 +114,14 @@ class Step:
         if not self.metadata or not self.metadata.arg_types:
             return True
         first, *_ = self.metadata.arg_types.values()
-        if isinstance(first, type) and first is not Any:
+        is_typed_dict = hasattr(first, "__required_keys__")
+        if isinstance(first, type) and get_origin(first) is None and first is not Any and not is_typed_dict:
             return isinstance(input_data, first)
         from pydantic import ConfigDict, TypeAdapter, ValidationError  # noqa: PLC0415 - 0.1 s, for `list[int]` alone
 
+        config = None if is_typed_dict else ConfigDict(arbitrary_types_allowed=True)
         try:
-            TypeAdapter(first, config=ConfigDict(arbitrary_types_allowed=True)).validate_python(input_data, strict=True)
+            TypeAdapter(first, config=config).validate_python(input_data, strict=True)
         except ValidationError:
             return False
         return True
