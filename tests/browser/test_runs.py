@@ -75,6 +75,15 @@ def test_nothing_is_cut(page):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_row_says_when_and_what(page):
+    """How long ago, and exactly under the pointer; a cost that is not known is called so."""
+    page.goto("/runs?filter=model:model-of-nobody")
+    row = page.locator("tr[data-run]")
+    assert re.fullmatch(r"\d+ [sm] ago", row.locator("time").inner_text())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC", row.locator("time").get_attribute("title"))
+    assert row.locator(".c-cost").inner_text() == "unknown"
+
+
 def test_hostile_runs_are_text(page):
     """What looks like markup is read, not done."""
     page.goto("/runs")
