@@ -239,6 +239,21 @@ def test_new_runs_appear(page, send):
     expect(page.locator("#timeline")).to_contain_text("2 runs")
 
 
+def test_the_chart_follows_runs_that_do_not_stop_coming(page, send):
+    """It waits for no pause between them."""
+    send("busy-0")
+    page.goto("/runs?filter=agent:busy*")
+    expect(page.locator("#timeline")).to_contain_text("1 run")
+    counted = page.locator("#timeline b").first
+    for number in range(1, 12):
+        send(f"busy-{number}")
+        page.wait_for_timeout(500)
+        if counted.inner_text() != "1":
+            break
+
+    assert int(counted.inner_text()) > 1
+
+
 def test_the_list_can_be_held_still(page, send):
     """What comes meanwhile is counted, and shown when somebody wants it."""
     send("held-0")
