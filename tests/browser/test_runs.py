@@ -75,6 +75,15 @@ def test_nothing_is_cut(page):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_row_says_when_and_what(page):
+    """How long ago, and exactly under the pointer; a cost that is not known is called so."""
+    page.goto("/runs?filter=model:model-of-nobody")
+    row = page.locator("tr[data-run]")
+    assert re.fullmatch(r"\d+ [sm] ago", row.locator("time").inner_text())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC", row.locator("time").get_attribute("title"))
+    assert row.locator(".c-cost").inner_text() == "unknown"
+
+
 def test_hostile_runs_are_text(page):
     """What looks like markup is read, not done."""
     page.goto("/runs")
@@ -228,6 +237,21 @@ def test_new_runs_appear(page, send):
     expect(page.locator("tr[data-run]")).to_have_count(2)
     assert agents(page) == ["newcomer-2", "newcomer-1"]
     expect(page.locator("#timeline")).to_contain_text("2 runs")
+
+
+def test_the_chart_follows_runs_that_do_not_stop_coming(page, send):
+    """It waits for no pause between them."""
+    send("busy-0")
+    page.goto("/runs?filter=agent:busy*")
+    expect(page.locator("#timeline")).to_contain_text("1 run")
+    counted = page.locator("#timeline b").first
+    for number in range(1, 12):
+        send(f"busy-{number}")
+        page.wait_for_timeout(500)
+        if counted.inner_text() != "1":
+            break
+
+    assert int(counted.inner_text()) > 1
 
 
 def test_the_list_can_be_held_still(page, send):

@@ -21,6 +21,33 @@ def test_pages_are_accessible(page, axe_source, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+@pytest.mark.parametrize("path", ["/sessions", "/failures"])
+def test_lists_are_read_on_a_small_screen(page, path):
+    """All that is said of each, without moving it sideways."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(path)
+    assert page.locator("main tbody .num").last.is_visible()
+    assert page.evaluate("document.querySelector('main .scroll').scrollWidth") <= 360 - 2 * 16
+
+
+def test_lines_to_send_runs_are_copied(page):
+    """With the Observatory's own address; beside them stands how much is kept."""
+    page.goto("/settings")
+    page.get_by_role("button", name="Copy").first.click()
+    page.get_by_text("Copied.").wait_for()
+    address = page.url.removesuffix("/settings")
+    assert page.evaluate("navigator.clipboard.readText()") == f"TCC_URL={address}"
+    assert re.search(r"Size\s+[\d.]+ [kMG]B", page.locator("main").inner_text())
+
+
+def test_a_session_has_totals_and_turns_in_order(page):
+    """Each with what was asked and answered."""
+    page.goto("/sessions/visit-30")
+    assert re.search(r"Runs\s+3", page.locator("main").inner_text())
+    asked = page.get_by_text("Where is my order").all_inner_texts()
+    assert [text.split("?")[0] for text in asked] == [f"Where is my order {number}" for number in (4090, 4091, 4092)]
+
+
 def test_pages_weigh_less_than_150_kb(empty):
     """With their sheets and scripts, uncompressed, and without what agents say."""
     page = empty

@@ -227,6 +227,23 @@ def test_numbers_of_lines_to_one_node_are_apart(store):
     assert len({(each.x, each.y) for each in edges}) == len(edges) == 3
 
 
+def test_agents_that_hand_back_stand_where_they_came_first(store):
+    """The agent of the run is on the left, though another calls it; a line in a column goes around its nodes."""
+    helpers = [run(1, 10 + number, 1, agent=name) for number, name in enumerate(("a", "b"))]
+    store.write(batch(run(1), *helpers, run(1, 20, 10), run(1, 21, 10, agent="b"), step(1, 30), step(1, 31, 20)))
+    made = graphs.graph(queries.run(store, trace_id(1)).spans)
+
+    columns = sorted({each.x for each in made.nodes})
+    assert [(each.name, columns.index(each.x)) for each in made.nodes] == [
+        ("support", 0),
+        ("b", 1),
+        ("a", 1),
+        ("gpt-4o", 1),
+    ]
+    beside = next(each for each in made.edges if (each.caller.name, each.called.name) == ("a", "b"))
+    assert columns[0] + graphs.WIDTH < beside.x < columns[1] - 7
+
+
 @pytest.mark.parametrize("lines", [0, 1])
 def test_a_graph_is_a_page(store, served, lines):
     """Its nodes lead to their spans in the tree; a run of nothing says so."""

@@ -77,9 +77,10 @@ _Key = tuple[str, str]
 
 def graph(lines: Sequence[SpanLine]) -> Graph:
     """All of a run: each agent, model and tool once, however often it was called."""
-    spans, calls = _gathered(lines)
+    spans, calls, first = _gathered(lines)
     most = sorted(spans, key=lambda key: -len(spans[key]))[:_MOST]
-    nodes = {(node.kind, node.name): node for node in _placed([_node(key, spans[key]) for key in most], calls)}
+    columns = _columns(first, calls)
+    nodes = {(node.kind, node.name): node for node in _placed([_node(key, spans[key]) for key in most], columns)}
     top = max((len(each) for each in calls.values()), default=1)
     edges = [
         _edge(nodes[caller], nodes[called], found, top)
@@ -95,19 +96,22 @@ _Spans = dict[_Key, "list[SpanLine]"]
 _Calls = dict[tuple[_Key, _Key], "list[SpanLine]"]
 
 
-def _gathered(lines: Sequence[SpanLine]) -> tuple[_Spans, _Calls]:
-    """The spans of each node, and of each pair of a caller and what it called."""
+def _gathered(lines: Sequence[SpanLine]) -> tuple[_Spans, _Calls, list[_Key]]:
+    """The spans of each node, and of each pair of a caller and what it called; and the nodes that came uncalled."""
     keys = {line.span_id: _key(line) for line in lines if line.kind in _KINDS}
     parents = {line.span_id: line.parent_id for line in lines}
     spans: _Spans = defaultdict(list)
     calls: _Calls = defaultdict(list)
+    first: list[_Key] = []
     for line in lines:
         if line.span_id in keys:
             key, caller = keys[line.span_id], _above(line.parent_id, parents, keys)
             spans[key].append(line)
-            if caller is not None and caller != key:
+            if caller is None:
+                first.append(key)
+            elif caller != key:
                 calls[caller, key].append(line)
-    return spans, calls
+    return spans, calls, first
 
 
 def _key(line: SpanLine) -> _Key:
@@ -133,29 +137,25 @@ def _node(key: _Key, lines: list[SpanLine]) -> Node:
     )
 
 
-def _placed(nodes: list[Node], calls: Iterable[tuple[_Key, _Key]]) -> list[Node]:
+def _placed(nodes: list[Node], columns: dict[_Key, int]) -> list[Node]:
     """Agents above models above tools in each column, those that did most first."""
-    columns = _columns(nodes, calls)
     rows: dict[int, int] = defaultdict(int)
     made = []
     for node in sorted(nodes, key=lambda each: (_KINDS.index(each.kind), -each.spans)):
-        column = columns.get((node.kind, node.name), 0)
+        column = columns[node.kind, node.name]
         y = _MARGIN + rows[column] * (HEIGHT + _DOWN)
         rows[column] += 1
         made.append(node._replace(x=_MARGIN + column * (WIDTH + _ACROSS), y=y))
     return made
 
 
-def _columns(nodes: list[Node], calls: Iterable[tuple[_Key, _Key]]) -> dict[_Key, int]:
-    """Each one column after the first that calls it; what nobody calls is in the first."""
+def _columns(first: list[_Key], calls: Iterable[tuple[_Key, _Key]]) -> dict[_Key, int]:
+    """Each one column after the first that calls it; what came uncalled is in the first, whoever calls it later."""
     called_by: dict[_Key, list[_Key]] = defaultdict(list)
-    are_called = set()
     for caller, called in calls:
         called_by[caller].append(called)
-        are_called.add(called)
-    keys = [(node.kind, node.name) for node in nodes]
-    waiting = [key for key in keys if key not in are_called] or keys[:1]
-    found = dict.fromkeys(waiting, 0)
+    found = dict.fromkeys(first, 0)
+    waiting = list(found)
     for caller in waiting:  # grows as it is walked
         for called in called_by[caller]:
             if called not in found:
@@ -165,12 +165,20 @@ def _columns(nodes: list[Node], calls: Iterable[tuple[_Key, _Key]]) -> dict[_Key
 
 
 def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int) -> Edge:
-    is_back = called.x <= caller.x
-    x1, x2 = caller.x + (0 if is_back else WIDTH), called.x + (WIDTH if is_back and called.x < caller.x else 0)
     y1, y2 = caller.y + HEIGHT / 2, called.y + HEIGHT / 2
-    bend = (x2 - x1) / 2 if not is_back else -_ACROSS / 3
-    xs, ys = (x1, x1 + bend, x2 - bend, x2), (y1, y1, y2, y2)
+    xs, ys = _across(caller.x, called.x), (y1, y1, y2, y2)
     path = "M{} C{} {} {}".format(*(f"{x:g} {y:g}" for x, y in zip(xs, ys, strict=True)))
     x, y = (round(sum(map(mul, _SHARES, each)), 1) for each in (xs, ys))
     errors = sum(each.status == "error" for each in lines)
     return Edge(caller, called, len(lines), errors, 1.5 + 4 * len(lines) / most, path, x, y)
+
+
+def _across(caller: float, called: float) -> tuple[float, float, float, float]:
+    """A curve's four points from one column to another: to the right, back to the left, or around the nodes of one."""
+    bend = min(_ACROSS / 3, caller)
+    if called > caller:
+        middle = (caller + WIDTH + called) / 2
+        return caller + WIDTH, middle, middle, called
+    if called < caller:
+        return caller, caller - bend, called + WIDTH + bend, called + WIDTH
+    return caller, caller - bend, caller - bend, caller

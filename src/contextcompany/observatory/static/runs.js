@@ -39,8 +39,9 @@ function drawn() {
 
 /** The chart anew, after rows have come or gone; not all the time. */
 function redraw() {
-  clearTimeout(redrawn);
+  if (redrawn) return; // it is about to be, however much comes until then
   redrawn = setTimeout(async () => {
+    redrawn = 0;
     const answer = await fetch(`/runs/timeline${location.search}`);
     const figure = document.getElementById("timeline");
     if (!answer.ok || !figure || figure.matches(":focus-within, :active")) return;
