@@ -10,8 +10,11 @@ KINDS = {"run": ("invoke_agent", "gen_ai.agent.name"), "step": ("chat", "gen_ai.
 KINDS["tool_call"] = ("execute_tool", "gen_ai.tool.name")
 
 
-def span(number, parent, kind, name, *, start=0.0, end=1.0, error="", events=(), **attributes):
-    """A span, in seconds before now; `end=None` is still open. Events are `(name, second, attributes)`."""
+def span(number, parent, kind, name, *, start=0.0, end=1.0, error="", events=(), links=(), **attributes):
+    """A span, in seconds before now; `end=None` is still open.
+
+    Events are `(name, second, attributes)`, and links `(trace, span, attributes)`.
+    """
     operation, key = KINDS[kind]
     now = time.time() - 10
     return {
@@ -24,6 +27,10 @@ def span(number, parent, kind, name, *, start=0.0, end=1.0, error="", events=(),
         "events": [
             {"name": each, "timeUnixNano": _nanoseconds(now + at), "attributes": _pairs(told)}
             for each, at, told in events
+        ],
+        "links": [
+            {"traceId": f"{trace:032x}", "spanId": f"{other:016x}", "attributes": _pairs(told)}
+            for trace, other, told in links
         ],
         "status": {"code": 2, "message": error} if error else {"code": 1},
     }

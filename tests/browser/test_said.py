@@ -4,7 +4,9 @@ import base64
 import itertools
 import json
 import re
+import sqlite3
 import zlib
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -167,3 +169,63 @@ def test_counts_of_a_graph_are_apart(page, url):
 
 def _touch(one, other):
     return all(max(one[at], other[at]) < min(one[at + 2], other[at + 2]) for at in (0, 1))
+
+
+def test_what_runs_at_once_stands_below_each_other(page, url):
+    """Bars begin and end where their spans do."""
+    page.goto(
+        send(
+            url,
+            0xC7,
+            span(1, 0, "run", "parallel", end=10),
+            span(2, 1, "tool_call", "left", start=2, end=6),
+            span(3, 1, "tool_call", "right", start=4, end=9),
+        )
+    )
+    whole, left, right = (page.locator("#rows .row .blk").nth(at).bounding_box() for at in range(3))
+    second = whole["width"] / 10
+
+    assert (left["x"] - whole["x"], right["x"] - whole["x"]) == pytest.approx((2 * second, 4 * second), abs=2)
+    assert right["x"] < left["x"] + left["width"]
+    assert left["y"] < right["y"]
+
+
+def test_links_lead_to_what_they_name(page, url):
+    """With what was noted at them."""
+    other = send(url, 0xC8, span(7, 0, "run", "asked before"))
+    linked = span(1, 0, "run", "asks again", links=[(0xC8, 7, {"reason": "the same question"})])
+    page.goto(send(url, 0xC9, linked) + "?tab=links")
+    expect(page.locator("#span")).to_contain_text("the same question")
+    page.locator("#span").get_by_role("link", name=f"{0xC8:032x}").click()
+    page.wait_for_url(f"**{other}?span={7:016x}")
+
+    expect(page.get_by_role("heading", name="asked before").first).to_be_visible()
+
+
+def test_what_is_not_counted_says_why(page, url):
+    """In the box of what the run cost."""
+    page.goto(
+        send(
+            url,
+            0xCA,
+            span(1, 0, "run", "sums up", **{"gen_ai.usage.input_tokens": 10}),
+            span(2, 1, "step", "gpt-4o", **{"gen_ai.usage.input_tokens": 10}),
+        )
+    )
+    page.locator("summary", has_text="What it is made of").click()
+
+    expect(page.get_by_text("1 span: It holds the calls that it is the sum of.")).to_be_visible()
+
+
+def test_a_run_of_which_nothing_comes_is_lost(empty, tmp_path):
+    """After a while, in its word and in the list."""
+    page = empty
+    address = page.request.get("/api/settings").url.removesuffix("/api/settings")
+    lost = send(address, 0xCB, span(1, 0, "run", "gone", end=None))
+    with closing(sqlite3.connect(tmp_path / "empty.db", timeout=10)) as connection, connection:
+        connection.execute("UPDATE run SET seen_ns = seen_ns - 700 * 1000000000")
+    page.goto("/runs?filter=status:lost")
+
+    expect(page.locator("tr[data-run]")).to_have_count(1)
+    page.goto(lost)
+    expect(page.get_by_text("lost", exact=True).first).to_be_visible()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from accessibility import assert_accessible
@@ -214,6 +215,40 @@ def test_a_run_is_taken_along_as_a_file(page, tmp_path, axe_source):
     assert_accessible(page, axe_source)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert said == []
+
+
+def test_runs_are_taken_along_to_read(page):
+    """One as Markdown from its menu, several as one HTML file from the list."""
+    trace_id = newest(page, "agent:writer")
+    page.goto(f"/runs/{trace_id}")
+    page.locator("summary", has_text="Export").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Markdown").click()
+    text = Path(download.value.path()).read_text()
+    assert text.startswith("# ")
+    assert "Where is my order" in text
+
+    page.goto("/runs?filter=agent:writer")
+    for row in (0, 1):
+        page.locator("tr[data-run] input[type=checkbox]").nth(row).check()
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="HTML").click()
+    whole = Path(download.value.path()).read_text()
+    rows = page.locator("tr[data-run]")
+    assert [rows.nth(at).get_attribute("data-run") in whole for at in range(3)] == [True, True, False]
+
+
+def test_feedback_is_given_on_its_page(page):
+    """To any run, by its id."""
+    page.goto("/feedback")
+    page.get_by_text("Say what you think of a run").click()
+    page.get_by_label("Run", exact=True).fill(newest(page, "agent:writer"))
+    page.get_by_title("Good").click()
+    page.get_by_label("Note").fill("Written with care.")
+    page.get_by_role("button", name="Keep").click()
+
+    page.locator("main").get_by_text("Written with care.").wait_for()
 
 
 def drop(page, name, content):
