@@ -35,7 +35,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "observatory"), str(ROOT / "src")]
 
 from sender import CALLS  # noqa: E402 - needs the path above, as do those below
 from spans import START  # noqa: E402
-from store import fill  # noqa: E402
+from store import fill, report  # noqa: E402
 from traces import Text  # noqa: E402
 
 SPANS = 2 * CALLS + 1
@@ -318,11 +318,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="where large keeps what it made, to be used again")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    figures = measures[arguments.measure](arguments)
-    for name, figure in figures.items():
-        print(f"{name:80} {figure}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2))
+    report(measures[arguments.measure](arguments), arguments.json)
 
 
 if __name__ == "__main__":

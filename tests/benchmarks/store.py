@@ -22,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "observatory"), str(HERE.parent.parent / "src")]
@@ -228,6 +229,14 @@ def fill(path: Path, runs: int, *, has_cost: bool = True) -> float:
     return round(time.perf_counter() - began)
 
 
+def report(figures: dict[str, Any], path: Path | None) -> None:
+    """Print figures, a line each, and write them as JSON where that is asked for."""
+    for name, figure in figures.items():
+        print(f"{name:80} {figure}")
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=2))
+
+
 def main() -> None:
     measures = {each.__name__: each for each in (ingest, prune, reprice, history)}
     description, _, details = __doc__.partition("\n\n")
@@ -242,11 +251,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=100_000, help="for prune and reprice")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    figures = measures[arguments.measure](arguments)
-    for name, figure in figures.items():
-        print(f"{name:80} {figure}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=2))
+    report(measures[arguments.measure](arguments), arguments.json)
 
 
 if __name__ == "__main__":

@@ -164,15 +164,17 @@ def _markdown(store: Store, trace_id: str) -> Iterator[bytes]:
 class _Kind(NamedTuple):
     """What is different between the formats."""
 
+    label: str
+    """What people choose it by."""
     media_type: str
     ending: str
     make: Callable[[Store, Iterable[str]], Iterator[bytes]]
 
 
 FORMATS: Final[dict[Format, _Kind]] = {
-    "otlp": _Kind("application/x-ndjson", ".otlp.jsonl", partial(_each, _otlp)),
-    "jsonl": _Kind("application/x-ndjson", ".jsonl", partial(_each, _jsonl)),
-    "markdown": _Kind("text/markdown; charset=utf-8", ".md", partial(_each, _markdown)),
-    "html": _Kind("text/html; charset=utf-8", ".html", takeaway.html),
+    "otlp": _Kind("OTLP JSON, as it was received", "application/x-ndjson", ".otlp.jsonl", partial(_each, _otlp)),
+    "jsonl": _Kind("JSON, a line for each run", "application/x-ndjson", ".jsonl", partial(_each, _jsonl)),
+    "markdown": _Kind("Markdown, to read", "text/markdown; charset=utf-8", ".md", partial(_each, _markdown)),
+    "html": _Kind("HTML, one file to open anywhere", "text/html; charset=utf-8", ".html", takeaway.html),
 }
-"""The formats, with what each is called."""
+"""The formats, with what each is."""

@@ -111,6 +111,7 @@ class RunList:
     def _view(self, wanted: listing.Listing) -> dict[str, Any]:
         return {
             "columns": listing.COLUMNS,
+            "formats": FORMATS,
             "leading": listing.LEADING,
             "orders": listing.ORDERS,
             "tabs": listing.tabs(wanted),

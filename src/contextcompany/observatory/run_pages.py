@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RunPages", "framed"]
 
-_FORMATS: Final = {
-    "otlp": "OTLP JSON",
-    "markdown": "Markdown",
-    "html": "HTML, one file",
-    "jsonl": "JSON with what was said",
-}
-"""What the formats of an export are called."""
-
 _VIEWS: Final = {"": "Tree", "conversation": "Conversation", "log": "Log", "graph": "Graph"}
 """The views of a run, by the last part of their paths."""
 
@@ -166,7 +158,7 @@ def framed(whole: Whole, view: View, now_ns: int) -> dict[str, Any]:
         "view": view,
         "views": _VIEWS,
         "kinds": waterfall.KINDS,
-        "formats": {format_: label for format_, label in _FORMATS.items() if format_ in exporting.FORMATS},
+        "formats": exporting.FORMATS,
         "bill": bill(whole, prices.rates),
         "remarks": remarks.of_run(whole, now_ns),
         "waited_ns": _waited(whole),
