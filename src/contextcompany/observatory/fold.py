@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OURS",
+    "RUNS_ARE_OURS",
     "SUSPENDED",
     "Fact",
     "Feedback",
@@ -56,6 +57,10 @@ Status = Literal["ok", "error", "partial", "unset"]
 
 OURS = readings.CONVENTIONS[0][0]
 """What spans of our own SDK are read as."""
+
+RUNS_ARE_OURS = frozenset({OURS, "vercel"})
+"""What spans are read as whose run ids are their own: ours, and Vercel's, which get them from the original SDK for
+TypeScript. Spans of others have the id of the run around them."""
 
 SUSPENDED = sc.EVENT_TCC_RUN_SUSPENDED
 """The event of a run that waits for a person."""
@@ -468,4 +473,8 @@ _RENAMED_PARAMETERS = frozenset({"max_completion_tokens", "max_output_tokens", "
 
 
 def _flag(value: Any) -> bool | None:
-    return value if type(value) is bool else None
+    """Yes or no, which metadata of Vercel's has as text too."""
+    return value if type(value) is bool else _FLAGS.get(value) if type(value) is str else None
+
+
+_FLAGS = {"true": True, "false": False}
