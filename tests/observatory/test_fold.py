@@ -313,9 +313,9 @@ def test_what_went_wrong_and_what_was_thought_with_the_original_sdk():
 
     facts, _ = hung(failed)
     assert {fact.kind: (fact.status, fact.status_message, fact.error_type) for fact in facts.values()} == {
-        "run": ("error", "It gave up.", "_OTHER"),
+        "run": ("error", "It gave up.", None),
         "step": ("partial", "It was cut off.", None),
-        "tool_call": ("error", "Nobody answered.", "_OTHER"),
+        "tool_call": ("error", "Nobody answered.", None),
     }
     assert (given.run_id, given.label, given.value, given.text) == ("run-1", "thumbs_up", 1.0, "Right.")
 
@@ -792,6 +792,11 @@ def test_cost(attributes, cost, source):
             ("error", "why", "E"),
         ),
         (make_span(events=[("exception", {"exception.type": "E"})]), ("unset", None, None)),
+        (make_span({"error.type": "_OTHER"}, status=(2, "no")), ("error", "no", None)),
+        (
+            make_span({"error.type": "_OTHER"}, status=(2, "no"), events=[("exception", {"exception.type": "E"})]),
+            ("error", "no", "E"),
+        ),
         (make_span({"tcc.status.code": 7}, status=(2, "")), ("error", None, None)),
     ],
 )
@@ -883,7 +888,7 @@ def test_spans_that_never_ended():
     assert (snapshot.status, snapshot.incomplete, snapshot.unknown) == ("unset", None, [])
 
     died = fold(make_span({**own, **died_attributes()}, scope="contextcompany", status=(2, "")))
-    assert (died.status, died.incomplete, died.error_type) == ("error", "process_died", "_OTHER")
+    assert (died.status, died.incomplete, died.error_type) == ("error", "process_died", None)
 
     stub = fold(make_span({**own, **undeliverable_attributes("413", 9_000_000)}, scope="contextcompany"))
     assert (stub.undeliverable, stub.undeliverable_size, stub.unknown) == ("413", 9_000_000, [])
@@ -1081,7 +1086,7 @@ def test_everything_about_a_step_and_a_tool_call(arrived):
         result="plain",
     )
     run = facts["invoke_agent"]
-    assert (run.name, run.status, run.status_message, run.error_type) == ("invoke_agent", "error", "broken", "_OTHER")
+    assert (run.name, run.status, run.status_message, run.error_type) == ("invoke_agent", "error", "broken", None)
 
 
 def test_suspended_run_and_feedback(receiver):

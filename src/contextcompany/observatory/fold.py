@@ -251,7 +251,7 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
         tool_description=told.text("tool_description"),
         status=code,
         status_message=message,
-        error_type=told.text("error_type") or (_of_exception(events, sc.EXCEPTION_TYPE) if code == "error" else None),
+        error_type=_error_type(told, events, code),
         tokens=_tokens(told, said.tokens, read_as),
         counted_inside=told.facts.get("counted_inside") is True,
         cost=cost,
@@ -366,6 +366,14 @@ def _status(told: Told, events: list[Event], span: Span | None) -> tuple[Status,
     if status == "error" and message is None:
         message = _of_exception(events, sc.EXCEPTION_MESSAGE)
     return status, message
+
+
+def _error_type(told: Told, events: list[Event], status: str) -> str | None:
+    """Of which kind the error is; that no kind is known is none."""
+    said = told.text("error_type")
+    if said not in {None, sc.ErrorTypeValues.OTHER}:
+        return said
+    return _of_exception(events, sc.EXCEPTION_TYPE) if status == "error" else None
 
 
 def _of_exception(events: list[Event], key: str) -> str | None:

@@ -220,10 +220,10 @@ PROVIDERS: Final[dict[str, str]] = {
 """Other words for providers, in lower case, and the conventions' own."""
 
 FACTS: Final[dict[str, tuple[str, int]]] = {
-    "tcc.runId": ("run_id", 0),
-    "ai.telemetry.metadata.tcc.runId": ("run_id", 1),
-    "ai.telemetry.metadata.tcc.run_id": ("run_id", 2),
-    "ai.settings.context.tcc.runId": ("run_id", 3),
+    "ai.telemetry.metadata.tcc.runId": ("run_id", 0),
+    "ai.telemetry.metadata.tcc.run_id": ("run_id", 1),
+    "ai.settings.context.tcc.runId": ("run_id", 2),
+    "tcc.runId": ("run_id", 3),
     "tcc.sessionId": ("session_id", 0),
     "gen_ai.conversation.id": ("session_id", 1),
     "session.id": ("session_id", 2),
