@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import sqlite3
+import time
 import zlib
 from contextlib import closing
 
@@ -218,14 +219,17 @@ def test_what_is_not_counted_says_why(page, url):
 
 
 def test_a_run_of_which_nothing_comes_is_lost(empty, tmp_path):
-    """After a while, in its word and in the list."""
+    """After a while, by itself, in the list and in its page."""
     page = empty
     address = page.request.get("/api/settings").url.removesuffix("/api/settings")
     lost = send(address, 0xCB, span(1, 0, "run", "gone", end=None))
+    other = page.context.new_page()
+    page.goto("/runs")
+    other.goto(lost)
+    expect(page.locator("tr[data-state=running]")).to_have_count(1)
+    expect(other.locator("#run-head [data-state=running]")).to_have_count(1)
     with closing(sqlite3.connect(tmp_path / "empty.db", timeout=10)) as connection, connection:
-        connection.execute("UPDATE run SET seen_ns = seen_ns - 700 * 1000000000")
-    page.goto("/runs?filter=status:lost")
+        connection.execute("UPDATE run SET seen_ns = ?", (time.time_ns() - 599 * 10**9,))
 
-    expect(page.locator("tr[data-run]")).to_have_count(1)
-    page.goto(lost)
-    expect(page.get_by_text("lost", exact=True).first).to_be_visible()
+    expect(page.locator("tr[data-state=lost]")).to_have_count(1)
+    expect(other.locator("#run-head [data-state=lost]")).to_have_count(1)
