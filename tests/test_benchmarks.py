@@ -26,9 +26,9 @@ def test_contenders_are_compared(tmp_path):
     table = benchmark("compare", "--quick", "--cases", "hot 4 KB", "--json", str(file))
 
     compared = json.loads(file.read_text())["figures"]
-    shown = {line.split()[0]: line.split()[1] for line in table.splitlines() if line.startswith(CONTENDERS)}
+    medians = [[name, f"{compared['figures'][name]['hot 4 KB']['app_us']:,.0f}"] for name in CONTENDERS]
     assert compared["problems"] == {}
-    assert shown == {name: f"{compared['figures'][name]['hot 4 KB']['app_us']:,.0f}" for name in CONTENDERS}
+    assert [line.split()[:2] for line in table.splitlines() if line.startswith(CONTENDERS)][:2] == medians
 
 
 def test_contenders_send_the_same_facts():
