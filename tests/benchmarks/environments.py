@@ -54,7 +54,7 @@ def make(place: Path, contender: Contender) -> None:
 def pip(place: Path, *arguments: str) -> str:
     command = [place / "bin" / "python", "-m", "pip", "--disable-pip-version-check", *arguments]
     try:
-        answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+        answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=1200)
     except subprocess.TimeoutExpired as late:
         raise InstallationError(f"pip {arguments[0]} took longer than {late.timeout:.0f} s") from late
     if answer.returncode:
