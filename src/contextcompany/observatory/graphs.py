@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import mul
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int, others: 
 
 def _on_curve(points: tuple[float, float, float, float], at: float) -> float:
     shares = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
-    return round(sum(map(mul, shares, points)), 1)
+    return round(sum(share * point for share, point in zip(shares, points, strict=True)), 1)
 
 
 def _is_free(place: tuple[float, float], number: int, others: list[Edge]) -> bool:
