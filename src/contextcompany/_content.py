@@ -134,6 +134,8 @@ def attribute_value(value: object) -> AttributeValue:
 
 def as_int(value: Any) -> int | None:
     """The value as a whole number, where it is one that OTLP carries; text of a number is, a truth value is not."""
+    if type(value) is int:
+        return value if _MIN_INT <= value <= _MAX_INT else None
     try:
         number = int(value)
         is_whole = type(value) is not bool and (isinstance(value, str) or number == value)

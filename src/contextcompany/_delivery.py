@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from contextcompany._settings import Destination, Signal
+    from contextcompany._span import RecordedSpan
 
 __all__ = ["Delivery", "Plan", "Report", "Snapshot"]
 
@@ -100,7 +101,7 @@ class _Left(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    what: ReadableSpan | ReadWriteLogRecord
+    what: ReadableSpan | RecordedSpan | ReadWriteLogRecord
     signal: Signal
     destination: Destination | None
 
@@ -184,6 +185,10 @@ class Delivery:
             _diagnostics.count("sampled_out")  # a sampler of the user's wants it recorded but not sent
             return
         self._put(_Ended(span, "traces", destination), _text_size(span))
+
+    def put_recorded(self, span: RecordedSpan, destination: Destination | None, size: int) -> None:
+        """Queue an ended span of ours, which holds text of about `size` characters."""
+        self._put(_Ended(span, "traces", destination), size)
 
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
         """Queue an event; whether it will be kept."""
@@ -610,7 +615,7 @@ def _not_written(quantity: int) -> None:
     _diagnostics.internal_error("writing what has ended")
 
 
-def _entry(what: ReadableSpan | ReadWriteLogRecord, signal: Signal, route: _Route) -> Entry | None:
+def _entry(what: ReadableSpan | RecordedSpan | ReadWriteLogRecord, signal: Signal, route: _Route) -> Entry | None:
     """What of it is kept; `None`, said and counted, if it cannot be encoded."""
     try:
         if signal == "traces":

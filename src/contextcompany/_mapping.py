@@ -15,6 +15,7 @@ from contextcompany import semconv as sc
 from contextcompany._content import as_text, attribute_value, clean_text
 from contextcompany._data import (
     ERROR,
+    NO_TOKENS,
     Common,
     Cost,
     Evaluation,
@@ -161,21 +162,26 @@ def _name(operation: str, target: str | None) -> str:
 
 
 def run_start_attributes(shared: Attributes, data: RunData) -> Attributes:
-    return {sc.GEN_AI_OPERATION_NAME: _INVOKE_AGENT, **shared, **_agent(data)}
+    attributes = {sc.GEN_AI_OPERATION_NAME: _INVOKE_AGENT, **shared}
+    _add_agent(attributes, data)
+    return attributes
 
 
 def step_start_attributes(shared: Attributes, data: StepData) -> Attributes:
-    return {sc.GEN_AI_OPERATION_NAME: _CHAT, sc.TCC_STEP_ID: data.step_id, **shared, **_model(data)}
+    attributes = {sc.GEN_AI_OPERATION_NAME: _CHAT, sc.TCC_STEP_ID: data.step_id, **shared}
+    _add_model(attributes, data)
+    return attributes
 
 
 def tool_call_start_attributes(shared: Attributes, data: ToolCallData) -> Attributes:
-    return {
+    attributes = {
         sc.GEN_AI_OPERATION_NAME: _EXECUTE_TOOL,
         sc.GEN_AI_TOOL_TYPE: "function",
         sc.GEN_AI_TOOL_CALL_ID: data.tool_call_id,
         **shared,
-        **_tool(data),
     }
+    _add_tool(attributes, data)
+    return attributes
 
 
 # --- at span end: the rest -------------------------------------------------------------------------------------------
@@ -183,38 +189,34 @@ def tool_call_start_attributes(shared: Attributes, data: ToolCallData) -> Attrib
 
 def run_attributes(data: RunData) -> Attributes:
     attributes = _common(data)
-    if data.prompt is not None:
-        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
-        if data.prompt.system is not None:
-            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
-        if data.prompt.tools is not None:
-            attributes[sc.GEN_AI_TOOL_DEFINITIONS] = data.prompt.tools
+    _add_prompt(attributes, data)
+    if data.prompt is not None and data.prompt.tools is not None:
+        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = data.prompt.tools
     if data.full_input is not None:
         attributes[sc.TCC_RUN_FULL_INPUT] = data.full_input
     if data.response is not None:
         attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(None)
-    attributes.update(_streamed(data))
+    if data.time_to_first_chunk is not None:
+        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if data.full_output is not None:
         attributes[sc.TCC_RUN_FULL_OUTPUT] = data.full_output
     if data.waited is not None:
         attributes[sc.TCC_RUN_WAITING_TIME] = data.waited
     if data.tags:
         attributes[sc.TCC_TAGS] = data.tags
-    attributes.update(_agent(data))
+    _add_agent(attributes, data)
     return attributes
 
 
 def step_attributes(data: StepData) -> Attributes:
     attributes = _common(data)
     finish_reason = data.finish_reason
-    if data.prompt is not None:
-        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
-        if data.prompt.system is not None:
-            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
+    _add_prompt(attributes, data)
     if data.response is not None:
         attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(finish_reason)
         finish_reason = finish_reason or data.response.finish_reason
-    attributes.update(_streamed(data))
+    if data.time_to_first_chunk is not None:
+        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if finish_reason is not None:
         attributes[sc.GEN_AI_RESPONSE_FINISH_REASONS] = (clean_text(finish_reason),)
     if data.response_id is not None:
@@ -224,12 +226,13 @@ def step_attributes(data: StepData) -> Attributes:
         attributes[sc.GEN_AI_TOOL_DEFINITIONS] = tools
     if data.parameters:
         attributes.update(_parameters(data.parameters))
-    for name, value in data.told_by_client.items():
-        attributes[CLIENT_FACTS[name]] = attribute_value(value)
-    attributes.update(_tokens(data.tokens))
+    if data.told_by_client:
+        attributes.update({CLIENT_FACTS[name]: attribute_value(value) for name, value in data.told_by_client.items()})
+    if data.tokens is not NO_TOKENS:
+        _add_tokens(attributes, data.tokens)
     if data.cost is not None:
         attributes.update(cost_attributes(data.cost))
-    attributes.update(_model(data))
+    _add_model(attributes, data)
     return attributes
 
 
@@ -239,13 +242,13 @@ def tool_call_attributes(data: ToolCallData) -> Attributes:
         attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = data.args
     if data.result is not None:
         attributes[sc.GEN_AI_TOOL_CALL_RESULT] = data.result
-    attributes.update(_tool(data))
+    _add_tool(attributes, data)
     return attributes
 
 
 def _common(data: Common) -> Attributes:
-    attributes = _metadata(data.metadata)
     code, message = data.status
+    attributes = _metadata(data.metadata) if data.metadata else {}
     attributes[sc.TCC_STATUS_CODE] = code
     if message is not None:
         attributes[sc.TCC_STATUS_MESSAGE] = message
@@ -281,11 +284,6 @@ def undeliverable_attributes(reason: str, size: int | None) -> Attributes:
     return attributes
 
 
-def _streamed(data: Common) -> Attributes:
-    seconds = data.time_to_first_chunk
-    return {} if seconds is None else {sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: seconds}
-
-
 def _metadata(metadata: Mapping[str, object]) -> Attributes:
     attributes: Attributes = {}
     for key, value in list(metadata.items()):  # another thread may be adding
@@ -293,15 +291,19 @@ def _metadata(metadata: Mapping[str, object]) -> Attributes:
     return attributes
 
 
-def _agent(data: RunData) -> Attributes:
-    if data.agent is None:
-        return {}
-    agent = clean_text(data.agent)
-    return {sc.GEN_AI_AGENT_NAME: agent, sc.TCC_AGENT: agent}
+def _add_prompt(attributes: Attributes, data: RunData | StepData) -> None:
+    if data.prompt is not None:
+        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
+        if data.prompt.system is not None:
+            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
 
 
-def _model(data: StepData) -> Attributes:
-    attributes: Attributes = {}
+def _add_agent(attributes: Attributes, data: RunData) -> None:
+    if data.agent is not None:
+        attributes[sc.GEN_AI_AGENT_NAME] = attributes[sc.TCC_AGENT] = clean_text(data.agent)
+
+
+def _add_model(attributes: Attributes, data: StepData) -> None:
     requested, used = data.model
     if requested is not None:
         attributes[sc.GEN_AI_REQUEST_MODEL] = clean_text(requested)
@@ -309,20 +311,16 @@ def _model(data: StepData) -> Attributes:
         attributes[sc.GEN_AI_RESPONSE_MODEL] = clean_text(used)
     if data.provider is not None:
         attributes[sc.GEN_AI_PROVIDER_NAME] = clean_text(data.provider)
-    return attributes
 
 
-def _tool(data: ToolCallData) -> Attributes:
-    attributes: Attributes = {}
+def _add_tool(attributes: Attributes, data: ToolCallData) -> None:
     if data.name is not None:
         attributes[sc.GEN_AI_TOOL_NAME] = clean_text(data.name)
     if data.description is not None:
         attributes[sc.GEN_AI_TOOL_DESCRIPTION] = clean_text(data.description)
-    return attributes
 
 
-def _tokens(tokens: Tokens) -> Attributes:
-    attributes: Attributes = {}
+def _add_tokens(attributes: Attributes, tokens: Tokens) -> None:
     total = tokens.input
     if total is not None:
         attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = attribute_value(total)  # a sum can outgrow 64 bits
@@ -334,7 +332,6 @@ def _tokens(tokens: Tokens) -> Attributes:
         attributes[sc.GEN_AI_USAGE_OUTPUT_TOKENS] = tokens.completion
     if tokens.reasoning is not None:
         attributes[sc.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = tokens.reasoning
-    return attributes
 
 
 def cost_attributes(cost: Cost) -> Attributes:

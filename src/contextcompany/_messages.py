@@ -191,6 +191,8 @@ def _remembered_tools(text: bytes) -> str:
 
 def _whole(value: object) -> str:
     """Text and bytes as text, anything else as its JSON text."""
+    if type(value) is str:
+        return value  # what cannot be encoded in it is replaced when it becomes part of a JSON text
     return as_text(value) if issubclass(type(value), (str, bytes, bytearray)) else dumps(value)
 
 

@@ -97,10 +97,13 @@ class Policy:
         """What of a span's size is set aside for the names of what was cut or redacted."""
         return min(2 * _MAX_NAMED * 128, self.max_span_size // 4)
 
-    def passes(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether attributes that hold no failure may travel as they are, without a closer look. Most do."""
+    def size_if_sound(self, attributes: Mapping[str, Any]) -> int | None:
+        """How many characters attributes that hold no failure have, if they may travel as they are; most do.
+
+        `None` for those that need a closer look.
+        """
         if not self._is_passive:
-            return False
+            return None
         total = len("".join(attributes))
         for value in attributes.values():
             kind = type(value)
@@ -110,7 +113,8 @@ class Policy:
                 continue
             else:
                 total += _rough_size(value)
-        return total <= self._small or (4 * total <= self._room and self._fits(attributes))
+        is_sound = total <= self._small or (4 * total <= self._room and self._fits(attributes))
+        return total if is_sound else None
 
     def _fits(self, attributes: Mapping[str, Any]) -> bool:
         """Whether each attribute is within every limit, though not small."""
@@ -141,7 +145,7 @@ class Policy:
             len(carried.name) <= _LONGEST_NAME
             and not (carried.events or carried.links or carried.description is not None)
             and carried.attributes.keys().isdisjoint(FAILURE_KEYS)
-            and self.passes(carried.attributes)
+            and self.size_if_sound(carried.attributes) is not None
         ):
             return carried
         try:

@@ -14,6 +14,10 @@ def theirs(kind, run_id=None):
     return Fact(kind, "gen_ai", kind, run_id=run_id)
 
 
+def vercels(kind, run_id="r"):
+    return Fact(kind, "vercel", kind, run_id=run_id)
+
+
 HTTP = Fact("other", "", "GET /")
 
 
@@ -106,6 +110,11 @@ def test_a_run_that_has_not_arrived():
             [("r", "", ours("run")), ("a", "r", theirs("run", "r")), ("b", "a", theirs("step", "r"))],
             [("r", "r", "rab", None)],
             id="a foreign agent in a run of ours",
+        ),
+        pytest.param(
+            [("a", "http", vercels("run")), ("b", "a", vercels("tool_call")), ("c", "b", vercels("run", "s"))],
+            [("a", "r", "abc", None), ("c", "s", "c", "a")],
+            id="Vercel's, by the original SDK",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from contextcompany.observatory.fold import OURS
+from contextcompany.observatory.fold import RUNS_ARE_OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,9 +97,9 @@ def _parents(by_id: dict[str, Node]) -> dict[str, str]:
 
 
 def _is_own_run(node: Node) -> bool:
-    """Whether it is the span of a run that our SDK recorded, not an agent of another framework inside of one."""
+    """Whether it is the span of a run that has that id, not an agent of another framework inside of one."""
     fact = node.fact
-    return fact.kind == "run" and fact.run_id is not None and fact.read_as == OURS
+    return fact.kind == "run" and fact.run_id is not None and fact.read_as in RUNS_ARE_OURS
 
 
 def _down(top: str, children: dict[str, list[str]]) -> list[str]:
