@@ -8,6 +8,7 @@ import functools
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from contextcompany import semconv as sc
@@ -24,6 +25,7 @@ from contextcompany._data import (
     Tokens,
     ToolCallData,
 )
+from contextcompany._message_parts import parsed_json
 from contextcompany._redaction import without_secrets
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "is_about_agents",
     "layer_attributes",
     "legible",
+    "on_event",
     "run_attributes",
     "run_name",
     "run_start_attributes",
@@ -432,6 +435,26 @@ def exception_attributes(error: BaseException) -> Attributes:
         sc.EXCEPTION_MESSAGE: without_secrets(as_text(error)),
         sc.EXCEPTION_STACKTRACE: without_secrets(as_text("".join(traceback.format_exception(error)))),
     }
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+_STRUCTURED: Final = (
+    sc.GEN_AI_INPUT_MESSAGES,
+    sc.GEN_AI_OUTPUT_MESSAGES,
+    sc.GEN_AI_SYSTEM_INSTRUCTIONS,
+    sc.GEN_AI_TOOL_DEFINITIONS,
+)
+
+
+def on_event(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a span carries as an event carries it, on which what is structured must not be JSON text."""
+    made = dict(attributes)
+    for key in _STRUCTURED:
+        if isinstance(text := made.get(key), str):
+            with suppress(ValueError, RecursionError):  # it was cut, or replaced
+                made[key] = parsed_json(text)
+    return made
 
 
 # --- feedback --------------------------------------------------------------------------------------------------------

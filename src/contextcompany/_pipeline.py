@@ -289,7 +289,8 @@ class OTelPipeline:
             self._not_recorded()
             return False
         allowed = self.policy.apply(Carried(event_name, attributes)).attributes
-        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=allowed)
+        said = _mapping.on_event(allowed)
+        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=said)
         return self.delivery.put_log(ReadWriteLogRecord(record, self.resource, self.scope, _NO_LIMITS), destination)
 
     def opened(self, recording: Recording[Any]) -> None:

@@ -56,6 +56,9 @@ _LONGEST_NAME = 256
 _MAX_NAMED = 32
 """Names of attributes that were cut, or redacted, that a span carries; the others are only numbered."""
 
+_SCHEMA = "parameters"
+"""Of a tool: a JSON schema, which has to stay one."""
+
 _SCALARS = frozenset({bool, int, float, type(None)})
 
 
@@ -572,7 +575,7 @@ def _lengths(value: Any, kind: str) -> Any:
             if type(child) in (dict, list) and (not is_object or key in NESTS):
                 stack.append(child)
             elif not (is_object and key in STRUCTURE and type(child) not in (dict, list)) and child is not None:
-                node[key] = _length(child)
+                node[key] = {"$comment": _length(child)} if key == _SCHEMA and type(child) is dict else _length(child)
     return dumps(tree)
 
 

@@ -159,11 +159,11 @@ def test_keys_are_explained(page, run):
 
 def test_counts_of_a_graph_are_apart(page, url):
     """Those too of lines that lead to the same or cross; and all of them are on their lines."""
-    lines = [span(2 + n, 1, "run", f"helper-{n}", start=n) for n in range(4)]
-    lines += [span(10 + 4 * n + m, 2 + n, "step", f"model-{m}", start=n) for n in range(4) for m in range(4)]
+    lines = [span(2 + n, 1, "run", f"helper-{n}", start=n) for n in range(7)]
+    lines += [span(10 + 7 * n + m, 2 + n, "step", f"model-{m}", start=n) for n in range(7) for m in range(7)]
     page.goto(send(url, 0xC3, span(1, 0, "run", "lead", end=9), *lines) + "/graph")
     boxes = page.locator(".graph text").evaluate_all(BOXES)
-    assert len(boxes) == 9 * 3 + 20
+    assert len(boxes) == 15 * 3 + 56
     for one, other in itertools.combinations(boxes, 2):
         assert not _touch(one, other), (one, other)
 
