@@ -137,7 +137,7 @@ def test_a_run_that_goes_through_services(shop, observatory, receiver, pipeline,
         "the session of the first.",
         "With a pipeline of our own, and with `tracer_provider=`; then the host has all spans.",
         "Nothing is lost when the worker's process ends after its task, as `tcc.flush()` is called in Celery's signal "
-        "`worker_process_shutdown`; and nothing when uvicorn ends by SIGTERM.",
+        "`worker_process_shutdown`; and nothing of ours when uvicorn ends by SIGTERM.",
         "An instrumented client writes OpenTelemetry's baggage over ours: the ids come in `tcc-baggage`.",
         "A request that is not of a run: with `join_traces` the run is below the server's span, in its trace. Without, "
         "it is a trace of its own that links to it, and what others record inside of the run is in that trace too.",
