@@ -56,8 +56,8 @@ _MAX_CACHED = 16 * 2**20
 """Bytes that wait in memory as well as on disk, so that what is sent soon is not read back."""
 
 _PAGE_SIZE = 16 * 2**10
-"""Most runs without long texts fit into one page. Of smaller ones a long text takes many, each two system calls to write
-and two more when it leaves the journal; with larger ones more is written for the same at little load."""
+"""Most runs without long texts fit into one page. Of smaller ones a long text takes many, each two system calls to
+write and two more when it leaves the journal; with larger ones more is written for the same at little load."""
 
 _MAX_JOURNAL = 16 * 2**20
 _JOURNAL_SHARE = 16

@@ -10,12 +10,15 @@ from typing import Any
 
 import contenders
 import workload
+from contenders import Record
 from processes import Figures, received
 
 Messages = list[dict[str, Any]]
-Record = Callable[[Messages], None]
 
 SPANS_PER_RUN = 4
+WARM_UP = 20
+PATIENCE_S = 2.0
+"""What was sent has arrived, or never will, when nothing has arrived for so long."""
 
 
 def recording(contender: str, size: str, url: str, runs: int, chunk: int = 20) -> Figures:
@@ -27,36 +30,82 @@ def recording(contender: str, size: str, url: str, runs: int, chunk: int = 20) -
         app += paced(record, messages, chunk)
         flush()
     cpu = time.process_time() - cpu
-    return {"app_us": statistics.median(app), "cpu_us": cpu / len(app) * 1e6, "peak_mb": peak_mb()}
+    return {**told(app), "cpu_us": cpu / len(app) * 1e6, "peak_mb": peak_mb()}
 
 
 def pace(contender: str, size: str, url: str, rate: float, seconds: float) -> Figures:
-    """Runs at a steady rate while what was recorded is being sent, and how long it takes until all is delivered."""
+    """Runs at a steady rate while what was recorded is being sent, and how long it takes until all is delivered.
+
+    Who cannot keep up records fewer of them.
+    """
     record, flush, messages = prepared(contender, size, url)
-    runs = int(rate * seconds)
     before = received(url)
     cpu, start = time.process_time(), time.perf_counter()
-    app = paced(record, messages, runs, rate)
+    app = paced(record, messages, int(rate * seconds), rate, seconds * 1.5)
     recorded = time.perf_counter()
     flush()
     cpu, flushed = time.process_time() - cpu, time.perf_counter()
     after = received(url)
     return {
-        "app_us": statistics.median(app),
-        "app_p99_us": quantile(app, 0.99),
-        "cpu_us": cpu / runs * 1e6,
+        **told(app),
+        "cpu_us": cpu / len(app) * 1e6,
         "took_s": recorded - start,
         "drained_s": flushed - recorded,
-        "runs": runs,
-        "lost_spans": runs * SPANS_PER_RUN - (after["spans"] - before["spans"]),
+        "runs": len(app),
+        "lost_spans": len(app) * SPANS_PER_RUN - (after["spans"] - before["spans"]),
         "requests": after["requests"] - before["requests"],
+        "wire_kb": (after["bytes"] - before["bytes"]) / len(app) / 1000,
         "peak_mb": peak_mb(),
     }
 
 
+def down(contender: str, size: str, url: str, rate: float, seconds: float) -> Figures:
+    """Runs at a steady rate while the endpoint takes nothing. Runs that take longer than this are all there is."""
+    record = contenders.prepare(contender, url).record
+    messages = getattr(workload, size).messages
+    app = paced(record, messages, WARM_UP, None, seconds)
+    if sum(app) < seconds * 1e6:
+        app = paced(record, messages, int(rate * seconds), rate, seconds * 1.5)
+    return told(app)
+
+
+def flood(contender: str, size: str, url: str, seconds: float) -> Figures:
+    """As many runs as can be recorded in so many seconds, and what of them arrives in the end."""
+    record, flush, messages = prepared(contender, size, url)
+    before = received(url)["spans"]
+    start = time.perf_counter()
+    runs = len(paced(record, messages, 10**9, None, seconds))
+    recorded = time.perf_counter()
+    flush()
+    arrived = settled(url, before + runs * SPANS_PER_RUN) - before
+    spans = runs * SPANS_PER_RUN
+    return {
+        "rate": runs / (recorded - start),
+        "runs": runs,
+        "lost_spans": spans - arrived,
+        "lost_percent": (1 - arrived / spans) * 100,
+        "drained_s": time.perf_counter() - recorded,
+    }
+
+
+def first(contender: str, size: str, url: str) -> Figures:
+    """From the start of importing until the first run is recorded; nothing that it needs is imported before."""
+    start = time.perf_counter()
+    contenders.prepare(contender, url).record(getattr(workload, size).messages)
+    return {"first_ms": (time.perf_counter() - start) * 1000}
+
+
+def one(contender: str, size: str, url: str) -> Figures:
+    """A single run, for those who look at what is sent."""
+    record, flush, _ = contenders.prepare(contender, url)
+    record(getattr(workload, size).messages)
+    flush()
+    return {}
+
+
 def waiting(contender: str, closed_url: str, rate: float | None, seconds: float) -> Figures:
     """Memory with 400 spans of 1 MB that cannot be sent, recorded at a rate or at once, until `seconds` later."""
-    record, _ = getattr(contenders, contender)(closed_url)
+    record = contenders.prepare(contender, closed_url).record
     record(workload.LIGHT.messages)
     time.sleep(1)
     before = peak_mb()
@@ -90,19 +139,40 @@ def stalls(contender: str, size: str, url: str, rate: float, seconds: float) -> 
 
 def prepared(contender: str, size: str, url: str) -> tuple[Record, Callable[[], None], Messages]:
     """A contender that has recorded and sent before, and its messages."""
-    record, flush = getattr(contenders, contender)(url)
+    record, flush, settle = contenders.prepare(contender, url)
     messages = getattr(workload, size).messages
-    for _ in range(20):
+    settle()
+    for _ in range(WARM_UP):
         record(messages)
     flush()
     return record, flush, messages
 
 
-def paced(record: Record, messages: Messages, runs: int, rate: float | None = None) -> list[float]:
-    """Record at a rate, or as fast as it goes; µs that each run took."""
+def told(app: list[float]) -> Figures:
+    """µs on the thread that records."""
+    return {"app_us": statistics.median(app), "app_p99_us": quantile(app, 0.99), "app_mean_us": statistics.mean(app)}
+
+
+def settled(url: str, expected: int) -> float:
+    """The spans that have arrived when all have that are expected, or no more come."""
+    arrived, since = received(url)["spans"], time.perf_counter()
+    while arrived < expected and time.perf_counter() - since < PATIENCE_S:
+        time.sleep(0.1)
+        now = received(url)["spans"]
+        if now > arrived:
+            arrived, since = now, time.perf_counter()
+    return arrived
+
+
+def paced(
+    record: Record, messages: Messages, runs: int, rate: float | None = None, limit: float = float("inf")
+) -> list[float]:
+    """Record at a rate, or as fast as it goes, until there are so many runs or it took so long; µs that each took."""
     took = []
     start = time.perf_counter()
     for i in range(runs):
+        if time.perf_counter() - start > limit:
+            break
         wait = start + i / rate - time.perf_counter() if rate else 0
         if wait > 0:
             time.sleep(wait)
@@ -124,7 +194,9 @@ def quantile(values: list[float], q: float) -> float:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Of this process since its start; `ru_maxrss` would count what its parent had, too."""
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) / 1024
 
 
 def resident_mb() -> float:

@@ -31,7 +31,7 @@ FACTS: dict[str, Any] = {
         "execute_tool refund": "invoke_agent support",
     },
     "failed spans": {"execute_tool refund": "A-17 was not paid for."},
-    "exception event": "ValueError",
+    "exception": "A-17 was not paid for.",
     "session": "session-1",
     "user": "user-7",
     "run's prompt": QUESTION,
