@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import orjson
 
 from contextcompany import _diagnostics
-from contextcompany._content import MAX_DEPTH, as_text, clean_text, dumps
+from contextcompany._content import MAX_DEPTH, Utf8, as_text, clean_text, dumps
 from contextcompany._detectors import DETECTORS
 from contextcompany._fitting import (
     NESTS,
@@ -109,6 +109,8 @@ class Policy:
             kind = type(value)
             if kind is str:
                 total += len(value)
+            elif kind is Utf8:
+                total += len(value.data)
             elif kind is int or kind is float or kind is bool:
                 continue
             else:
@@ -119,9 +121,13 @@ class Policy:
     def _fits(self, attributes: Mapping[str, Any]) -> bool:
         """Whether each attribute is within every limit, though not small."""
         for value in attributes.values():
-            if type(value) in _SCALARS:
+            kind = type(value)
+            if kind is Utf8:
+                if len(value.data) > self.max_value_size or may_hold_payload(value.data):
+                    return False
+            elif kind in _SCALARS:
                 continue
-            if type(value) is not str:
+            elif kind is not str:
                 if _rough_size(value) > self._small:
                     return False
             elif len(value) > self._small:
