@@ -105,7 +105,7 @@ class Receiver:
         self._logs: list[Log] = []
         self._errors: list[str] = []
         self.accepted: list[Request] = []
-        """The first of the requests that were answered with success, also after `clear()`."""
+        """The first of the requests that were understood and answered with success, also after `clear()`."""
         self._next: list[_Answer] = []
         self._always = _Answer()
         self._closing = Event()
@@ -201,7 +201,7 @@ class Receiver:
             self._requests.append(request)
             if 200 <= answer.status < 300:
                 self._keep(request)
-                if len(self.accepted) < _MOST_KEPT:
+                if not self._errors and len(self.accepted) < _MOST_KEPT:
                     self.accepted.append(request)
             self._changed.notify_all()
         return answer
