@@ -86,7 +86,7 @@ def starting(name: str, plan: Plan, site: Site) -> Figures:
         "except ImportError: pass\n"
         f"start = time.perf_counter(); import {modules}; print((time.perf_counter() - start) * 1000)"
     )
-    took = min(float(output(site.python, "-c", code).split()[-1]) for _ in range(5))
+    took = min(float(output(site.python, "-c", code).split()[-1]) for _ in range(3))
     with receiver() as url:
         return {"import_ms": took, **site.work("first", name, "LIGHT", url)}
 

@@ -17,7 +17,7 @@ Messages = list[dict[str, Any]]
 
 SPANS_PER_RUN = 4
 WARM_UP = 20
-PATIENCE_S = 2.0
+PATIENCE_S = 1.5
 """What was sent has arrived, or never will, when nothing has arrived for so long."""
 
 
