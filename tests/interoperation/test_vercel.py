@@ -79,8 +79,8 @@ def test_what_people_do_with_it(packages, observatory, written):
         {},
         f"With {node}.",
         "`generateText` with a tool, `streamText`, `generateObject`, `embed`, `embedMany`, a `ToolLoopAgent` with an "
-        "image and a tool that fails, a model that thinks and a failing call are a run each, with messages, model, finish "
-        "reasons, tool calls, session, user, metadata and error.",
+        "image and a tool that fails, a model that thinks and a failing call are a run each, with messages, model, "
+        "finish reasons, tool calls, session, user, metadata and error.",
         "Tokens and cost are counted once: what the outer span says is the sum of what the calls say.",
         *REMARKS[written],
     )
