@@ -48,14 +48,18 @@ def received(url: str) -> Figures:
 
 
 def work(
-    measure: str, *arguments: object, environ: dict[str, str] | None = None, python: str = sys.executable
+    measure: str,
+    *arguments: object,
+    environ: dict[str, str] | None = None,
+    python: str = sys.executable,
+    timeout: float = TIMEOUT_S,
 ) -> Figures:
     """What a function of `workers` returns in a process of its own."""
-    answer = run(command("worker", measure, json.dumps(arguments), python=python), environ or {})
+    answer = run(command("worker", measure, json.dumps(arguments), python=python), environ or {}, timeout)
     return json.loads(answer.splitlines()[-1])  # some contenders print, too
 
 
-def run(command: list[str], environ: dict[str, str]) -> str:
+def run(command: list[str], environ: dict[str, str], timeout: float = TIMEOUT_S) -> str:
     """What a process prints whose environment has no settings of telemetry but `environ`.
 
     Its home, its outbox and what it writes where it runs are in a directory that is removed afterwards.
@@ -71,10 +75,10 @@ def run(command: list[str], environ: dict[str, str]) -> str:
                 check=False,
                 capture_output=True,  # the stock pipeline says a lot about an endpoint that is down
                 text=True,
-                timeout=TIMEOUT_S,
+                timeout=timeout,
             )
         except subprocess.TimeoutExpired as late:
-            raise WorkerError(f"it took longer than {TIMEOUT_S} s") from late
+            raise WorkerError(f"it took longer than {timeout:g} s") from late
     if answer.returncode:
         raise WorkerError(answer.stderr.strip() or f"it ended with {answer.returncode}")
     return answer.stdout
