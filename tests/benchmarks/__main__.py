@@ -24,9 +24,11 @@ MEASURES = {
     "throughput": "the highest rate of runs/s at which nothing is lost, endpoints that take 0 and 50 ms",
     "memory": "400 spans of 1 MB while nothing listens at the endpoint",
     "stalls": "how late a thread is that wakes up every millisecond while 200 KB prompts are recorded and sent",
+    "life": "a million runs in one process (or --runs), and 10,000 that are open at once",
     "compression": "time and bytes by level",
 }
 
+RUNS = 600
 ENVIRONMENTS = Path(tempfile.gettempdir(), "contextcompany-contenders")
 
 
@@ -53,7 +55,7 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("measure", nargs="?", choices=MEASURES, default="recording")
     parser.add_argument("--repetitions", type=int, help="5, of compare 3")
-    parser.add_argument("--runs", type=int, default=600, help="runs a repetition, a tenth of it with 200 KB messages")
+    parser.add_argument("--runs", type=int, help="runs a repetition: 600, a tenth of it with 200 KB messages")
     parser.add_argument("--seconds", type=float, help="how long one measurement of delivery takes: 10, of compare 2.5")
     parser.add_argument("--quick", action="store_true", help="once and little of it: to see that it works")
     parser.add_argument(
@@ -90,7 +92,11 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     if measure == "recording":
         import recording
 
-        return recording.compare(arguments.repetitions or 5, arguments.runs)
+        return recording.compare(arguments.repetitions or 5, arguments.runs or RUNS)
+    if measure == "life":
+        import life
+
+        return life.compare(arguments.runs or 1_000_000)
     return delivered(arguments)
 
 
@@ -107,7 +113,7 @@ def beside_each_other(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.quick:
         repetitions, runs, seconds = 1, 60, 0.5
     else:
-        repetitions, runs, seconds = arguments.repetitions or 3, arguments.runs, arguments.seconds or 2.5
+        repetitions, runs, seconds = arguments.repetitions or 3, arguments.runs or RUNS, arguments.seconds or 2.5
     return comparison.compare(names, comparison.Plan(repetitions, runs, seconds, arguments.cases, directory))
 
 
@@ -117,7 +123,7 @@ def delivered(arguments: argparse.Namespace) -> dict[str, Any]:
     names = arguments.contenders or delivery.PIPELINES
     repetitions, seconds = arguments.repetitions or 5, arguments.seconds or 10
     if arguments.measure == "cost":
-        return delivery.compare_cost(names, repetitions, arguments.runs, seconds)
+        return delivery.compare_cost(names, repetitions, arguments.runs or RUNS, seconds)
     if arguments.measure == "throughput":
         latencies = [ms / 1000 for ms in arguments.latencies]
         return delivery.compare_throughput(names, repetitions, latencies, seconds)

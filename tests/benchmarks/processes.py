@@ -48,7 +48,11 @@ def received(url: str) -> Figures:
 
 
 def work(
-    measure: str, *arguments: object, environ: dict[str, str] | None = None, python: str = sys.executable
+    measure: str,
+    *arguments: object,
+    environ: dict[str, str] | None = None,
+    python: str = sys.executable,
+    timeout: float = TIMEOUT_S,
 ) -> Figures:
     """What a function of `workers` returns in a process of its own.
 
@@ -66,10 +70,10 @@ def work(
                 check=False,
                 capture_output=True,  # the stock pipeline says a lot about an endpoint that is down
                 text=True,
-                timeout=TIMEOUT_S,
+                timeout=timeout,
             )
         except subprocess.TimeoutExpired as late:
-            raise WorkerError(f"{measure} took longer than {TIMEOUT_S} s") from late
+            raise WorkerError(f"{measure} took longer than {timeout:g} s") from late
     if answer.returncode:
         raise WorkerError(answer.stderr.strip() or f"{measure} ended with {answer.returncode}")
     return json.loads(answer.stdout.splitlines()[-1])  # some contenders print, too

@@ -1,5 +1,6 @@
 """What is measured in a process of its own. Each function returns figures of one contender."""
 
+import os
 import resource
 import statistics
 import threading
@@ -134,6 +135,73 @@ def stalls(contender: str, size: str, url: str, rate: float, seconds: float) -> 
     return {**figures, "over_15_ms": sum(1 for gap in late if gap > 15), "ticks": len(late)}
 
 
+def life(url: str, runs: int) -> dict[str, Any]:
+    """So many runs in one process, as fast as they go, and how it is after each tenth of them."""
+    record, flush, messages = prepared("ours", "LIGHT", url)
+    before = received(url)["spans"]
+    tenths = []
+    for _ in range(10):
+        cpu = time.process_time()
+        app = paced(record, messages, runs // 10)
+        flush()
+        tenths.append(
+            {
+                "runs": runs // 10 * (len(tenths) + 1),
+                "app_us": statistics.median(app),
+                "cpu_us": (time.process_time() - cpu) / len(app) * 1e6,
+                "rss_mb": resident_mb(),
+                "disk_mb": disk_mb(),
+                "threads": threading.active_count(),
+            }
+        )
+    spans = runs // 10 * 10 * SPANS_PER_RUN
+    return {"tenths": tenths, "spans": spans, "lost_spans": spans - (settled(url, before + spans) - before)}
+
+
+def crowd(url: str, opened: int) -> Figures:
+    """So many runs that are open at once, each with a step that is, and another thread that is to wake up meanwhile."""
+    import contextcompany as tcc
+
+    prepared("ours", "LIGHT", url)
+    before, memory = received(url)["spans"], resident_mb()
+    late: list[float] = []
+    ended = threading.Event()
+    ticker = threading.Thread(target=tick, args=(late, ended))
+    ticker.start()
+    start = time.perf_counter()
+    runs = []
+    for _ in range(opened):
+        run = tcc.run(session_id="s-1", agent="buyer").prompt(workload.USER_PROMPT)
+        runs.append((run, run.step(model=workload.MODEL).prompt(workload.USER_PROMPT)))
+    took = time.perf_counter() - start
+    time.sleep(2)  # until they are on disk
+    cpu, kb_each = time.process_time(), (resident_mb() - memory) * 1024 / opened
+    ended.set()
+    ticker.join()
+    time.sleep(60)  # two rounds of snapshots
+    idle, disk = (time.process_time() - cpu) / 60, disk_mb()
+    ended.clear()
+    ticker = threading.Thread(target=tick, args=(late, ended))
+    ticker.start()
+    start = time.perf_counter()
+    for run, step in runs:
+        step.response(workload.RESPONSE).end()
+        run.response(workload.RESPONSE).end()
+    end = time.perf_counter() - start
+    tcc.flush(60)
+    ended.set()
+    ticker.join()
+    return {
+        "open_us": took / opened * 1e6,
+        "end_us": end / opened * 1e6,
+        "kb_each": kb_each,
+        "disk_mb": disk,
+        "idle_percent": idle * 100,
+        "max_ms": max(late),
+        "lost_spans": 2 * opened - (settled(url, before + 2 * opened) - before),
+    }
+
+
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +270,11 @@ def peak_mb() -> float:
 def resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
+
+
+def disk_mb() -> float:
+    """What the outbox takes."""
+    return sum(file.stat().st_size for file in Path(os.environ["TCC_OUTBOX_DIR"]).glob("*")) / 1e6
 
 
 def kept() -> Figures:

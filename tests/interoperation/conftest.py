@@ -30,7 +30,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Envir
     directory = Path(kept) if kept else tmp_path_factory.mktemp("environments")
 
     def make(*requirements: str) -> Environment:
-        return Environment(directory / re.sub(r"[^\w.]+", "-", " ".join(requirements)), *requirements)
+        return Environment(directory / re.sub(r"[^\w.]+", "-", " ".join(requirements))[:100], *requirements)
 
     return make
 

@@ -75,8 +75,7 @@ class Linter:
             yield Fault(rules.OTHER_CONVENTION, said)
         elif operation.name:
             yield from _genai_span(span, operation.name)
-        is_genai = bool(operation.name) and not operation.other
-        yield from _attributes(span.attributes, is_genai=is_genai)
+        yield from _attributes(span.attributes, "" if operation.other else operation.name)
         for event in span.events:
             yield from _span_event(event, is_ours=span.scope.name == OURS)
 
@@ -145,8 +144,8 @@ def _genai_span(span: Span, operation: str) -> Iterator[Fault]:
         yield from name_and_kind(span, operation, signal)
 
 
-def _attributes(attributes: Mapping[str, Any], *, is_genai: bool = False, on_event: bool = False) -> Iterator[Fault]:
-    yield from attribute_names(attributes, is_genai=is_genai)
+def _attributes(attributes: Mapping[str, Any], operation: str = "", *, on_event: bool = False) -> Iterator[Fault]:
+    yield from attribute_names(attributes, operation)
     yield from attribute_values(attributes)
     yield from content(attributes, on_event=on_event)
 

@@ -21,14 +21,22 @@ _KNOWN: Final = (_GENAI, _OURS)
 """Namespaces whose names are all in the registry."""
 
 
-def attribute_names(attributes: Mapping[str, Any], *, is_genai: bool) -> Iterator[Fault]:
-    """What is wrong with the names; those of other conventions count only where GenAI is spoken."""
+def attribute_names(attributes: Mapping[str, Any], operation: str = "") -> Iterator[Fault]:
+    """What is wrong with the names; those of other conventions count on spans of GenAI, which have an operation."""
     for key in attributes:
         found = _name(key)
         if found is not None:
             fault, current = found
-            if current not in attributes and (is_genai or fault.rule is not rules.OTHERWISE):
+            if current not in attributes and (fault.rule is not rules.OTHERWISE or _belongs(current, operation)):
                 yield fault
+
+
+def _belongs(key: str, operation: str) -> bool:
+    """Whether spans of an operation have an attribute in GenAI: the agent is named where it is invoked only."""
+    if key != sc.GEN_AI_AGENT_NAME:
+        return bool(operation)
+    signal = conventions.SPANS.get(conventions.OPERATIONS.get(operation, ""))
+    return signal is not None and signal.target == key
 
 
 def said_otherwise(attributes: Mapping[str, Any]) -> frozenset[str]:

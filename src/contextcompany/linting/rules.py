@@ -275,7 +275,7 @@ SCHEMA = Rule(
     "violation",
     "Messages, parts, tool definitions or documents are not as the JSON schemas of GenAI have them.",
     "the conversation: they show the raw text, or nothing",
-    "Write [{role, parts: [{type, …}]}].",
+    "Messages are [{role, parts: [{type, …}]}], instructions [{type, …}], and tools [{type, name, …}].",
 )
 FINISH = Rule(
     "finish_reason_not_present",
