@@ -8,7 +8,7 @@ import itertools
 import os
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -138,10 +138,12 @@ class Scene:
         unmarked = [arrived[ids] for ids in open_ones if arrived[ids].incomplete and arrived[ids].status != "ERROR"]
         assert not unmarked, f"left open, and no error: {unmarked}"
 
-        lost = {entry.ids for entry in ended.values() if not is_before(entry, safe_until)}
-        known = arrived.keys() | lost
-        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in known}
-        assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere"
+        # Not even of those that may be missing: what is above a span is written with it, or before.
+        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in arrived}
+        assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere: " + "; ".join(
+            f"{arrived[ids].name!r}{' (incomplete)' * bool(arrived[ids].incomplete)} in {traced(ids, entries, deaths)}"
+            for ids in sorted(orphans)[:8]
+        )
 
 
 def grace_ns(entries: list[Entry], pid: int, at_ns: int) -> int:
@@ -156,10 +158,16 @@ def is_before(entry: Entry, until: Mapping[int, int]) -> bool:
     return entry.pid not in until or entry.time_ns < until[entry.pid]
 
 
-def told(entries: set[Entry], deaths: Mapping[int, int]) -> list[str]:
+def told(entries: Iterable[Entry], deaths: Mapping[int, int]) -> list[str]:
     """The first few, with how long before its process's death each was."""
     return [
         f"{entry.what} {entry.noun} {entry.ids} of {entry.pid}"
-        + (f", {(deaths[entry.pid] - entry.time_ns) / 1e6:.0f} ms before its end" if entry.pid in deaths else "")
+        + (f", {(deaths[entry.pid] - entry.time_ns) / 1e6:.1f} ms before its end" if entry.pid in deaths else "")
         for entry in sorted(entries)[:8]
     ]
+
+
+def traced(ids: str, entries: list[Entry], deaths: Mapping[int, int]) -> list[str]:
+    """All that the ledger has of the trace of a span."""
+    trace = ids.partition("-")[0]
+    return told([entry for entry in entries if entry.ids.startswith(trace)], deaths)

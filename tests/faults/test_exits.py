@@ -144,3 +144,39 @@ def test_ignored_signals_stay_ignored(scene):
     assert (code, err) == (0, "")
     scene.settle()
     scene.check()
+
+
+INTERRUPTED_TWICE = """
+    import threading
+
+    looking, leaving = threading.Event(), threading.Event()
+
+    def redact(text, path):
+        if threading.current_thread() is not threading.main_thread():  # the writer looks at what is open
+            looking.set()
+            time.sleep(60)
+        if leaving.is_set():
+            leaving.clear()
+            raise KeyboardInterrupt  # the second one: what is open is being ended
+        return text
+
+    tcc.configure(redact=redact, durability="{durability}")
+    kept = [tcc.run(metadata={{"plan": "gold"}}) for _ in range(3)]
+    kept += [run.step().metadata(plan="gold") for run in kept]
+    for each in kept: ledger.began(each)
+    looking.wait(10)
+    leaving.set()
+    print(time.time(), flush=True)
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_interrupted_twice(scene, durability):
+    """Who presses Ctrl-C again while the program ends does not wait for locks of threads that are no more."""
+    source = "import time\n" + textwrap.dedent(INTERRUPTED_TWICE).format(durability=durability)
+
+    code, took, err = exit_of(scene.start(source))
+
+    assert code != 0
+    assert took < EXIT_S, err

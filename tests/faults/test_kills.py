@@ -3,12 +3,13 @@
 import os
 import random
 import signal
-import subprocess
+import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Thread
+from pathlib import Path
+from threading import Event, Thread, Timer
 from typing import NamedTuple
 
 import pytest
@@ -33,6 +34,8 @@ class Death(NamedTuple):
     pid: int
     at_ns: int
     took_s: float
+    starved_s: float
+    """For so much of that it waited for a processor: as other programs have it, that is not ours to shorten."""
     code: int
     err: str
 
@@ -46,7 +49,7 @@ def kill(scene, seed, durability, way=None) -> Death:
         program = scene.start(f"victim({seed})", TCC_DURABILITY=durability)
         assert program.stdout.readline() == "ready\n", program.communicate()
         time.sleep(after)
-        at_ns, before = time.time_ns(), time.monotonic()
+        at_ns, before, starved_s = time.time_ns(), time.monotonic(), waited_for_processor(program.pid)
         for number, each in enumerate(SIGNALS[way]):
             if number:
                 time.sleep(rng.random() * 0.05)
@@ -54,13 +57,30 @@ def kill(scene, seed, durability, way=None) -> Death:
     else:
         program = scene.start(f"victim({seed}, {way!r}, {after})", TCC_DURABILITY=durability)
         assert program.stdout.readline() == "ready\n", program.communicate()
-        at_ns, before = int(program.stdout.readline()), time.monotonic()
+        at_ns, before, starved_s = int(program.stdout.readline()), time.monotonic(), waited_for_processor(program.pid)
+    err = last_words(program)
+    took_s, starved_s = time.monotonic() - before, max(0.0, waited_for_processor(program.pid) - starved_s)
+    return Death(way, program.pid, at_ns, took_s, starved_s, program.wait(30), err)
+
+
+def last_words(program) -> str:
+    """What it wrote until it ended; if that takes too long, this has the stacks of its threads at that moment."""
+    late = [Timer(EXIT_S, os.kill, (program.pid, signal.SIGUSR1)), Timer(30, os.kill, (program.pid, signal.SIGKILL))]
+    for each in late:
+        each.start()
     try:
-        err = program.communicate(timeout=30)[1]
-    except subprocess.TimeoutExpired:
-        program.kill()
-        err = program.communicate()[1]
-    return Death(way, program.pid, at_ns, time.monotonic() - before, program.returncode, err)
+        return program.stderr.read()
+    finally:
+        for each in late:
+            each.cancel()
+
+
+def waited_for_processor(pid) -> float:
+    """For how many seconds its main thread could have run so far, and others did; 0 where no system tells that."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 EXIT_CODES = {"kill -9": -9, "SIGTERM": -15, "SIGHUP": -1, "os._exit": 0, "abort": -6, "execv": 0}
@@ -70,8 +90,12 @@ def check_deaths(deaths):
     """Each ended as it was told to, in time, and without a word of ours to user code."""
     for death in deaths:
         assert "raised into user code" not in death.err, death.err
-        assert death.code == EXIT_CODES.get(death.way, death.code), death
-        assert death.took_s < EXIT_S, death
+        told = (
+            f"{death.way} of {death.pid} took {death.took_s:.2f} s, {death.starved_s:.2f} of them without a processor, "
+            f"exit code {death.code}; it wrote:\n{death.err}"
+        )
+        assert death.code == EXIT_CODES.get(death.way, death.code), told
+        assert death.took_s - death.starved_s < EXIT_S, told
 
 
 @contextmanager
@@ -180,3 +204,93 @@ def test_what_a_killed_process_had_open(scene, state):
         ("invoke_agent clerk", "invoke_agent support", "ERROR", True),
         ("invoke_agent support", None, "ERROR", True),
     ]
+
+
+HELD = """
+    import os, queue, signal, threading, time
+
+    reached, released = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def redact(text, path):
+        if threading.current_thread() is not threading.main_thread():  # the writer looks at what is open
+            if text == "hold it":
+                reached.put(None)
+                released.get(timeout=10)
+            elif text == "kill it":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return text
+
+    def opened(word):
+        run = tcc.run(metadata={"word": word})
+        ledger.began(run)
+        return run
+
+    def step_of(run):
+        step = run.step()
+        ledger.began(step)
+        end(step.prompt("p").response("r"))
+
+    tcc.configure(redact=redact)
+    kept = [opened("hold it")]
+    reached.get(timeout=10)
+"""
+
+MOMENTS = {
+    "its run ends meanwhile": """
+        kept.append(opened("hold it"))
+        run = opened("parent")
+        step_of(run)
+        released.put(None)
+        reached.get(timeout=10)
+        end(run.prompt("p").response("r"))
+        kept.append(opened("kill it"))
+        released.put(None)
+    """,
+    "its run ends meanwhile and is forgotten": """
+        kept.append(opened("hold it"))
+        run = opened("parent")
+        step_of(run)
+        released.put(None)
+        reached.get(timeout=10)
+        end(run.prompt("p").response("r"))
+        del run
+        kept.append(opened("kill it"))
+        released.put(None)
+    """,
+    "looking at others takes long": """
+        kept.append(opened("hold it"))
+        outer = opened("grandparent")
+        with outer:
+            call = outer.tool_call("search")
+            ledger.began(call)
+            with call:
+                step_of(opened("parent"))
+                released.put(None)
+                reached.get(timeout=10)
+                time.sleep(0.1)
+                kept.append(opened("kill it"))
+                released.put(None)
+                time.sleep(10)
+    """,
+    "there is more than goes into one transaction": """
+        run = opened("parent")
+        for _ in range(600):
+            step_of(run)
+        kept.append(opened("kill it"))
+        released.put(None)
+    """,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_no_step_is_written_before_its_run(scene, moment):
+    """What is above a step that has ended is in the same transaction, or an earlier one, whatever comes in between."""
+    scene.endpoint.down()
+    program = scene.start(textwrap.dedent(HELD) + textwrap.dedent(MOMENTS[moment]) + "\ntime.sleep(10)")
+    assert program.wait(30) == -signal.SIGKILL, program.communicate()
+
+    scene.settle()
+
+    spans = scene.endpoint.spans
+    assert any(span.name.startswith("chat") for span in spans.values())
+    scene.check(killed={program.pid: 0})  # when it was killed does not matter: nothing may be without its parent

@@ -1,7 +1,9 @@
 """What the programs of these tests record, each line of it noted in their ledger."""
 
+import faulthandler
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -45,7 +47,11 @@ def end(recording) -> None:
 
 
 def victim(seed: int, way: str = "", after: float = 0.0) -> None:
-    """Record for ever, in two threads; `way` is how to end itself, `after` so many seconds."""
+    """Record for ever, in two threads; `way` is how to end itself, `after` so many seconds.
+
+    SIGUSR1 has it write where its threads are, also while the interpreter ends.
+    """
+    faulthandler.register(signal.SIGUSR1)
     rng = random.Random(seed)
     threading.Thread(target=_tick, daemon=True).start()
     work()  # on the main thread: on another one nothing can be done about signals
