@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
-from threading import Event, Thread, Timer
+from threading import Event, Thread
 from typing import NamedTuple
 
 import pytest
 
-from oracle import EXIT_S, grace_ns
+from oracle import EXIT_S, End, Ending, grace_ns
 
 SIGNALS = {
     "kill -9": [signal.SIGKILL],
@@ -33,11 +32,7 @@ class Death(NamedTuple):
     way: str
     pid: int
     at_ns: int
-    took_s: float
-    starved_s: float
-    """For so much of that it waited for a processor: as other programs have it, that is not ours to shorten."""
-    code: int
-    err: str
+    end: End
 
 
 def kill(scene, seed, durability, way=None) -> Death:
@@ -49,7 +44,7 @@ def kill(scene, seed, durability, way=None) -> Death:
         program = scene.start(f"victim({seed})", TCC_DURABILITY=durability)
         assert program.stdout.readline() == "ready\n", program.communicate()
         time.sleep(after)
-        at_ns, before, starved_s = time.time_ns(), time.monotonic(), waited_for_processor(program.pid)
+        at_ns, ending = time.time_ns(), Ending(program)
         for number, each in enumerate(SIGNALS[way]):
             if number:
                 time.sleep(rng.random() * 0.05)
@@ -57,30 +52,8 @@ def kill(scene, seed, durability, way=None) -> Death:
     else:
         program = scene.start(f"victim({seed}, {way!r}, {after})", TCC_DURABILITY=durability)
         assert program.stdout.readline() == "ready\n", program.communicate()
-        at_ns, before, starved_s = int(program.stdout.readline()), time.monotonic(), waited_for_processor(program.pid)
-    err = last_words(program)
-    took_s, starved_s = time.monotonic() - before, max(0.0, waited_for_processor(program.pid) - starved_s)
-    return Death(way, program.pid, at_ns, took_s, starved_s, program.wait(30), err)
-
-
-def last_words(program) -> str:
-    """What it wrote until it ended; if that takes too long, this has the stacks of its threads at that moment."""
-    late = [Timer(EXIT_S, os.kill, (program.pid, signal.SIGUSR1)), Timer(30, os.kill, (program.pid, signal.SIGKILL))]
-    for each in late:
-        each.start()
-    try:
-        return program.stderr.read()
-    finally:
-        for each in late:
-            each.cancel()
-
-
-def waited_for_processor(pid) -> float:
-    """For how many seconds its main thread could have run so far, and others did; 0 where no system tells that."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    except OSError:
-        return 0.0
+        at_ns, ending = int(program.stdout.readline()), Ending(program)
+    return Death(way, program.pid, at_ns, ending.seen())
 
 
 EXIT_CODES = {"kill -9": -9, "SIGTERM": -15, "SIGHUP": -1, "os._exit": 0, "abort": -6, "execv": 0}
@@ -89,13 +62,9 @@ EXIT_CODES = {"kill -9": -9, "SIGTERM": -15, "SIGHUP": -1, "os._exit": 0, "abort
 def check_deaths(deaths):
     """Each ended as it was told to, in time, and without a word of ours to user code."""
     for death in deaths:
-        assert "raised into user code" not in death.err, death.err
-        told = (
-            f"{death.way} of {death.pid} took {death.took_s:.2f} s, {death.starved_s:.2f} of them without a processor, "
-            f"exit code {death.code}; it wrote:\n{death.err}"
-        )
-        assert death.code == EXIT_CODES.get(death.way, death.code), told
-        assert death.took_s - death.starved_s < EXIT_S, told
+        assert "raised into user code" not in death.end.err, death.end
+        assert death.end.code == EXIT_CODES.get(death.way, death.end.code), f"{death.way} of {death.pid}: {death.end}"
+        assert death.end.took_s < EXIT_S, f"{death.way} of {death.pid}: {death.end}"
 
 
 @contextmanager

@@ -15,6 +15,8 @@ __all__ = ["end", "ledger", "task", "tcc", "victim", "work"]
 
 ledger = Ledger(os.environ["LEDGER"])
 
+faulthandler.register(signal.SIGUSR1)  # has a program that takes long to end write where its threads are
+
 
 def work(size: int = 1000, pause: float = 0.0) -> "tcc.Run":
     """One run with two steps and a tool call; four spans."""
@@ -47,11 +49,7 @@ def end(recording) -> None:
 
 
 def victim(seed: int, way: str = "", after: float = 0.0) -> None:
-    """Record for ever, in two threads; `way` is how to end itself, `after` so many seconds.
-
-    SIGUSR1 has it write where its threads are, also while the interpreter ends.
-    """
-    faulthandler.register(signal.SIGUSR1)
+    """Record for ever, in two threads; `way` is how to end itself, `after` so many seconds."""
     rng = random.Random(seed)
     threading.Thread(target=_tick, daemon=True).start()
     work()  # on the main thread: on another one nothing can be done about signals
