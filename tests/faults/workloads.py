@@ -15,7 +15,9 @@ __all__ = ["end", "ledger", "task", "tcc", "victim", "work"]
 
 ledger = Ledger(os.environ["LEDGER"])
 
-faulthandler.register(signal.SIGUSR1)  # has a program that takes long to end write where its threads are
+# Has a program that takes long to end write where its threads are; when it can do that no more, nothing happens.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+faulthandler.register(signal.SIGUSR1)
 
 
 def work(size: int = 1000, pause: float = 0.0) -> "tcc.Run":
