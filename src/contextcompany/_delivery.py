@@ -18,7 +18,7 @@ from contextcompany._outbox import Outbox, Shelf
 from contextcompany._sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from opentelemetry.sdk._logs import ReadWriteLogRecord
@@ -104,6 +104,8 @@ class _Ended(NamedTuple):
     what: ReadableSpan | RecordedSpan | ReadWriteLogRecord
     signal: Signal
     destination: Destination | None
+    attributes: Mapping[str, object] | None = None
+    """Those of a span, where they are at hand as they are sent."""
 
 
 class _Watched(NamedTuple):
@@ -188,7 +190,7 @@ class Delivery:
 
     def put_recorded(self, span: RecordedSpan, destination: Destination | None, size: int) -> None:
         """Queue an ended span of ours, which holds text of about `size` characters."""
-        self._put(_Ended(span, "traces", destination), size)
+        self._put(_Ended(span, "traces", destination, span.own_attributes()), size)
 
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
         """Queue an event; whether it will be kept."""
@@ -429,7 +431,7 @@ class Delivery:
         context = ended.what.get_span_context() if ended.signal == "traces" else None  # type: ignore[union-attr]  # a span
         if context is not None:
             self._close(batch, context.span_id)
-        entry = _entry(ended.what, ended.signal, route)
+        entry = _entry(ended.what, ended.signal, route, ended.attributes)
         if entry is not None:
             batch.add(entry, route)
 
@@ -615,14 +617,19 @@ def _not_written(quantity: int) -> None:
     _diagnostics.internal_error("writing what has ended")
 
 
-def _entry(what: ReadableSpan | RecordedSpan | ReadWriteLogRecord, signal: Signal, route: _Route) -> Entry | None:
+def _entry(
+    what: ReadableSpan | RecordedSpan | ReadWriteLogRecord,
+    signal: Signal,
+    route: _Route,
+    attributes: Mapping[str, object] | None = None,
+) -> Entry | None:
     """What of it is kept; `None`, said and counted, if it cannot be encoded."""
     try:
         if signal == "traces":
             context = what.get_span_context()  # type: ignore[union-attr]  # a span
             trace_id, span_id = (0, 0) if context is None else (context.trace_id, context.span_id)
             head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]  # spans have one
-            body = encode_span(what)  # type: ignore[arg-type]  # a span
+            body = encode_span(what, attributes)  # type: ignore[arg-type]  # a span
         else:
             trace_id, span_id = what.log_record.trace_id or 0, what.log_record.span_id or 0  # type: ignore[union-attr]  # a log record
             head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]

@@ -8,10 +8,11 @@ import functools
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from contextcompany import semconv as sc
-from contextcompany._content import as_text, attribute_value, clean_text
+from contextcompany._content import Utf8, as_text, attribute_value, clean_text
 from contextcompany._data import (
     ERROR,
     NO_TOKENS,
@@ -24,6 +25,7 @@ from contextcompany._data import (
     Tokens,
     ToolCallData,
 )
+from contextcompany._message_parts import parsed_json
 from contextcompany._redaction import without_secrets
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "TIMEOUT",
     "UNDELIVERABLE_NAME",
     "Attributes",
+    "Described",
     "attribute_kind",
     "baggage_entries",
     "cost_attributes",
@@ -60,6 +63,8 @@ __all__ = [
     "exception_type",
     "is_about_agents",
     "layer_attributes",
+    "legible",
+    "on_event",
     "run_attributes",
     "run_name",
     "run_start_attributes",
@@ -78,6 +83,8 @@ __all__ = [
 
 AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 Attributes = dict[str, AttributeValue]
+Described = dict[str, AttributeValue | Utf8]
+"""Attributes at the end of a span, whose longest texts are as they are sent."""
 
 EVALUATION_EVENT = sc.EVENT_GEN_AI_EVALUATION_RESULT
 SUSPENDED_EVENT = sc.EVENT_TCC_RUN_SUSPENDED
@@ -184,15 +191,15 @@ def tool_call_start_attributes(shared: Attributes, data: ToolCallData) -> Attrib
 # --- at span end: the rest -------------------------------------------------------------------------------------------
 
 
-def run_attributes(data: RunData) -> Attributes:
+def run_attributes(data: RunData) -> Described:
     attributes = _common(data)
     _add_prompt(attributes, data)
     if data.prompt is not None and data.prompt.tools is not None:
-        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = data.prompt.tools
+        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = Utf8(data.prompt.tools)
     if data.full_input is not None:
         attributes[sc.TCC_RUN_FULL_INPUT] = data.full_input
     if data.response is not None:
-        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(None)
+        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = Utf8(data.response.render(None))
     if data.time_to_first_chunk is not None:
         attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if data.full_output is not None:
@@ -205,12 +212,12 @@ def run_attributes(data: RunData) -> Attributes:
     return attributes
 
 
-def step_attributes(data: StepData) -> Attributes:
+def step_attributes(data: StepData) -> Described:
     attributes = _common(data)
     finish_reason = data.finish_reason
     _add_prompt(attributes, data)
     if data.response is not None:
-        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(finish_reason)
+        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = Utf8(data.response.render(finish_reason))
         finish_reason = finish_reason or data.response.finish_reason
     if data.time_to_first_chunk is not None:
         attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
@@ -220,7 +227,7 @@ def step_attributes(data: StepData) -> Attributes:
         attributes[sc.GEN_AI_RESPONSE_ID] = clean_text(data.response_id)
     tools = data.tool_definitions or (data.prompt and data.prompt.tools)
     if tools:
-        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = tools
+        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = Utf8(tools)
     if data.parameters:
         attributes.update(_parameters(data.parameters))
     if data.told_by_client:
@@ -233,19 +240,19 @@ def step_attributes(data: StepData) -> Attributes:
     return attributes
 
 
-def tool_call_attributes(data: ToolCallData) -> Attributes:
+def tool_call_attributes(data: ToolCallData) -> Described:
     attributes = _common(data)
     if data.args is not None:
-        attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = data.args
+        attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = _text_or_json(data.args)
     if data.result is not None:
-        attributes[sc.GEN_AI_TOOL_CALL_RESULT] = data.result
+        attributes[sc.GEN_AI_TOOL_CALL_RESULT] = _text_or_json(data.result)
     _add_tool(attributes, data)
     return attributes
 
 
-def _common(data: Common) -> Attributes:
+def _common(data: Common) -> Described:
     code, message = data.status
-    attributes = _metadata(data.metadata) if data.metadata else {}
+    attributes: Described = {**_metadata(data.metadata)} if data.metadata else {}
     attributes[sc.TCC_STATUS_CODE] = code
     if message is not None:
         attributes[sc.TCC_STATUS_MESSAGE] = message
@@ -257,6 +264,15 @@ def _common(data: Common) -> Attributes:
     if data.declared is not None:
         attributes[sc.TCC_STEP_NAME], attributes[sc.TCC_STEP_TYPE] = data.declared
     return attributes
+
+
+def _text_or_json(value: str | bytes) -> str | Utf8:
+    return Utf8(value) if type(value) is bytes else value  # type: ignore[return-value]  # mypy does not narrow by `type`
+
+
+def legible(described: Mapping[str, Any]) -> Attributes:
+    """The same attributes as anybody else's, without texts in UTF-8."""
+    return {key: str(value) if type(value) is Utf8 else value for key, value in described.items()}
 
 
 def died_attributes() -> Attributes:
@@ -288,19 +304,19 @@ def _metadata(metadata: Mapping[str, object]) -> Attributes:
     return attributes
 
 
-def _add_prompt(attributes: Attributes, data: RunData | StepData) -> None:
+def _add_prompt(attributes: dict[str, Any], data: RunData | StepData) -> None:
     if data.prompt is not None:
-        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
+        attributes[sc.GEN_AI_INPUT_MESSAGES] = Utf8(data.prompt.messages)
         if data.prompt.system is not None:
-            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
+            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = Utf8(data.prompt.system)
 
 
-def _add_agent(attributes: Attributes, data: RunData) -> None:
+def _add_agent(attributes: dict[str, Any], data: RunData) -> None:
     if data.agent is not None:
         attributes[sc.GEN_AI_AGENT_NAME] = attributes[sc.TCC_AGENT] = clean_text(data.agent)
 
 
-def _add_model(attributes: Attributes, data: StepData) -> None:
+def _add_model(attributes: dict[str, Any], data: StepData) -> None:
     requested, used = data.model
     if requested is not None:
         attributes[sc.GEN_AI_REQUEST_MODEL] = clean_text(requested)
@@ -310,14 +326,14 @@ def _add_model(attributes: Attributes, data: StepData) -> None:
         attributes[sc.GEN_AI_PROVIDER_NAME] = clean_text(data.provider)
 
 
-def _add_tool(attributes: Attributes, data: ToolCallData) -> None:
+def _add_tool(attributes: dict[str, Any], data: ToolCallData) -> None:
     if data.name is not None:
         attributes[sc.GEN_AI_TOOL_NAME] = clean_text(data.name)
     if data.description is not None:
         attributes[sc.GEN_AI_TOOL_DESCRIPTION] = clean_text(data.description)
 
 
-def _add_tokens(attributes: Attributes, tokens: Tokens) -> None:
+def _add_tokens(attributes: dict[str, Any], tokens: Tokens) -> None:
     total = tokens.input
     if total is not None:
         attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = attribute_value(total)  # a sum can outgrow 64 bits
@@ -419,6 +435,26 @@ def exception_attributes(error: BaseException) -> Attributes:
         sc.EXCEPTION_MESSAGE: without_secrets(as_text(error)),
         sc.EXCEPTION_STACKTRACE: without_secrets(as_text("".join(traceback.format_exception(error)))),
     }
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+_STRUCTURED: Final = (
+    sc.GEN_AI_INPUT_MESSAGES,
+    sc.GEN_AI_OUTPUT_MESSAGES,
+    sc.GEN_AI_SYSTEM_INSTRUCTIONS,
+    sc.GEN_AI_TOOL_DEFINITIONS,
+)
+
+
+def on_event(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a span carries as an event carries it, on which what is structured must not be JSON text."""
+    made = dict(attributes)
+    for key in _STRUCTURED:
+        if isinstance(text := made.get(key), str):
+            with suppress(ValueError, RecursionError):  # it was cut, or replaced
+                made[key] = parsed_json(text)
+    return made
 
 
 # --- feedback --------------------------------------------------------------------------------------------------------

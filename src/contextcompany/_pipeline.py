@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, SpanKind, Tracer
 
     from contextcompany._identity import RunIdentity
-    from contextcompany._mapping import Attributes
+    from contextcompany._mapping import Attributes, Described
     from contextcompany._recording import Recording
     from contextcompany._settings import Destination, Settings
 
@@ -234,7 +234,7 @@ class OTelPipeline:
         return span
 
     def end_span(
-        self, span: Span, name: str, status: Status, attributes: Attributes, started_with: Attributes, end_ns: int
+        self, span: Span, name: str, status: Status, attributes: Described, started_with: Attributes, end_ns: int
     ) -> None:
         """Give the span what is known at its end, and end it."""
         code, description = StatusCode.OK, None
@@ -243,7 +243,7 @@ class OTelPipeline:
         if isinstance(span, RecordedSpan):
             span.write(name, code, description, attributes)
         else:
-            self._write(span, name, code, description, attributes, started_with)
+            self._write(span, name, code, description, _mapping.legible(attributes), started_with)
             _hooked.add(span.get_span_context().span_id)
         span.end(end_ns)
         if not isinstance(span, RecordedSpan):
@@ -289,7 +289,8 @@ class OTelPipeline:
             self._not_recorded()
             return False
         allowed = self.policy.apply(Carried(event_name, attributes)).attributes
-        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=allowed)
+        said = _mapping.on_event(allowed)
+        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=said)
         return self.delivery.put_log(ReadWriteLogRecord(record, self.resource, self.scope, _NO_LIMITS), destination)
 
     def opened(self, recording: Recording[Any]) -> None:
@@ -303,9 +304,7 @@ class OTelPipeline:
         """Let delivery know of something that is open no more, though its span did not end."""
         self.delivery.left(recording.span.get_span_context())
 
-    def snapshot(
-        self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status
-    ) -> Snapshot | None:
+    def snapshot(self, span: Span, name: str, so_far: Described, if_died: Described, status: Status) -> Snapshot | None:
         """Something open for delivery to keep, within the content policy."""
         if not isinstance(span, RecordedSpan):
             return None

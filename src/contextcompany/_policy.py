@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import orjson
 
 from contextcompany import _diagnostics
-from contextcompany._content import MAX_DEPTH, as_text, clean_text, dumps
+from contextcompany._content import MAX_DEPTH, Utf8, as_text, clean_text, dumps
 from contextcompany._detectors import DETECTORS
 from contextcompany._fitting import (
     NESTS,
@@ -55,6 +55,9 @@ _LEAST_VALUE = 96
 _LONGEST_NAME = 256
 _MAX_NAMED = 32
 """Names of attributes that were cut, or redacted, that a span carries; the others are only numbered."""
+
+_SCHEMA = "parameters"
+"""Of a tool: a JSON schema, which has to stay one."""
 
 _SCALARS = frozenset({bool, int, float, type(None)})
 
@@ -106,6 +109,8 @@ class Policy:
             kind = type(value)
             if kind is str:
                 total += len(value)
+            elif kind is Utf8:
+                total += len(value.data)
             elif kind is int or kind is float or kind is bool:
                 continue
             else:
@@ -116,9 +121,13 @@ class Policy:
     def _fits(self, attributes: Mapping[str, Any]) -> bool:
         """Whether each attribute is within every limit, though not small."""
         for value in attributes.values():
-            if type(value) in _SCALARS:
+            kind = type(value)
+            if kind is Utf8:
+                if len(value.data) > self.max_value_size or may_hold_payload(value.data):
+                    return False
+            elif kind in _SCALARS:
                 continue
-            if type(value) is not str:
+            elif kind is not str:
                 if _rough_size(value) > self._small:
                     return False
             elif len(value) > self._small:
@@ -566,7 +575,7 @@ def _lengths(value: Any, kind: str) -> Any:
             if type(child) in (dict, list) and (not is_object or key in NESTS):
                 stack.append(child)
             elif not (is_object and key in STRUCTURE and type(child) not in (dict, list)) and child is not None:
-                node[key] = _length(child)
+                node[key] = {"$comment": _length(child)} if key == _SCHEMA and type(child) is dict else _length(child)
     return dumps(tree)
 
 

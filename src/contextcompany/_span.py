@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, TraceFlags, get_current_span
 
 from contextcompany import _diagnostics
-from contextcompany._content import as_text, attribute_value
+from contextcompany._content import Utf8, as_text, attribute_value
 from contextcompany._identity import random_span_id, random_trace_id
-from contextcompany._mapping import EXCEPTION_EVENT, exception_attributes
+from contextcompany._mapping import EXCEPTION_EVENT, exception_attributes, legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue
 
     from contextcompany._identity import RunIdentity
-    from contextcompany._mapping import Attributes
+    from contextcompany._mapping import Attributes, Described
     from contextcompany._settings import Destination
 
 __all__ = ["RecordedSpan"]
@@ -81,7 +81,7 @@ class RecordedSpan(Span):
         self._context = SpanContext(trace_id, span_id, False, _SAMPLED, parent.trace_state)
         self._name = name
         self._kind = kind
-        self._attributes: dict[str, AnyValue] = attributes  # type: ignore[assignment]  # of a wider type from now on
+        self._attributes: dict[str, AnyValue | Utf8] = attributes  # type: ignore[assignment]  # of a wider type from now on
         self._links = links
         self._events: list[Event] = []
         self._status = _UNSET
@@ -123,7 +123,7 @@ class RecordedSpan(Span):
 
     @property
     def attributes(self) -> Mapping[str, AnyValue]:
-        return self._attributes
+        return legible(self._attributes)
 
     @property
     def events(self) -> Sequence[Event]:
@@ -203,25 +203,29 @@ class RecordedSpan(Span):
 
     # -- ours ------------------------------------------------------------------------------------------------------
 
-    def write(self, name: str, status: StatusCode, description: str | None, attributes: Attributes) -> None:
+    def write(self, name: str, status: StatusCode, description: str | None, attributes: Described) -> None:
         """Set everything at once, from values that are clean already."""
         self._name = name
         self._status = _OK if status is StatusCode.OK else Status(status, description)
         self._attributes.update(attributes)
 
-    def plain_attributes(self) -> dict[str, AnyValue] | None:
-        """Its attributes, if they are all that holds more text than a name, and nobody set any from outside."""
+    def own_attributes(self) -> dict[str, AnyValue | Utf8]:
+        """Its attributes as they are kept, to be encoded."""
+        return self._attributes
+
+    def plain_attributes(self) -> dict[str, AnyValue | Utf8] | None:
+        """The same, if they are all that holds more text than a name, and nobody set any from outside."""
         if self._is_told or self._links or self._status.description is not None or len(self._name) > _LONGEST_NAME:
             return None
         return self._attributes
 
-    def snapshot(self, name: str, status: Status, attributes: Attributes, end_ns: int | None) -> ReadableSpan:
+    def snapshot(self, name: str, status: Status, attributes: Described, end_ns: int | None) -> ReadableSpan:
         """It with what is known so far; without `end_ns`, as one that is open."""
-        return self._readable(name, {**self._attributes, **attributes}, list(self._events), status, end_ns)
+        return self._readable(name, legible({**self._attributes, **attributes}), list(self._events), status, end_ns)
 
     def readable(self) -> ReadableSpan:
         """What exporters take."""
-        return self._readable(self._name, self._attributes, self._events, self._status, self._end_ns)
+        return self._readable(self._name, self.attributes, self._events, self._status, self._end_ns)
 
     def _readable(
         self, name: str, attributes: Mapping[str, AnyValue], events: Sequence[Event], status: Status, end_ns: int | None

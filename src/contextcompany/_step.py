@@ -285,7 +285,7 @@ class Step(Recording[StepData]):
     def _name(self) -> str:
         return _mapping.step_name(self._data)
 
-    def _attributes(self) -> _mapping.Attributes:
+    def _attributes(self) -> _mapping.Described:
         data = self._data
         self._take_pieces()
         for told in (data.prompt, data.response):
@@ -296,7 +296,7 @@ class Step(Recording[StepData]):
             data.cost = _pricing.calculated_cost(data, self._start_ns)
         return self._describe(data)
 
-    def _describe(self, data: StepData) -> _mapping.Attributes:
+    def _describe(self, data: StepData) -> _mapping.Described:
         return _mapping.step_attributes(data)
 
     def _without_content(self, data: StepData) -> None:

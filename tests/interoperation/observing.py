@@ -40,6 +40,15 @@ class Observatory:
         """All of one."""
         return self.get(f"runs/{run_id}")
 
+    def sent(self, run_id: str) -> dict[str, Json]:
+        """The spans of a run as they came, in OTLP's JSON, by name."""
+        with urllib.request.urlopen(f"{self.url}/api/export?runs={run_id}", timeout=30) as answer:
+            groups = [group for line in answer for group in json.loads(line).get("resourceSpans", ())]
+        spans = [span for group in groups for scope in group["scopeSpans"] for span in scope["spans"]]
+        named = {span["name"]: span for span in spans}
+        assert len(named) == len(spans), [span["name"] for span in spans]
+        return named
+
     def tree(self, run_id: str) -> str:
         """Its spans, one a line, each below its parent."""
         spans = self.run(run_id)["spans"]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recorded import ANSWER, FACTS, QUESTION, TRACE_ID
+from recorded import ANSWER, FACTS, MANY, QUESTION, TRACE_ID
 from results import note
 from software import free_port, running
 
@@ -36,6 +36,13 @@ print(json.dumps({{
     }}
     for trace in traces
 }}))
+"""
+
+COUNT = """
+import mlflow
+mlflow.set_tracking_uri({url!r})
+traces = mlflow.search_traces(locations=[{experiment!r}], return_type="list", max_results=500)
+print(sum(len(trace.data.spans) for trace in traces))
 """
 
 MISSED = ("user", "run's system prompt", "run's tags", "run's metadata", "step's parameters", "step's finish reason")
@@ -105,7 +112,12 @@ def shown(trace):
 
 def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, program, record):
     """It reads GenAI attributes; a user has to be said as `user.id`, which one may set oneself."""
-    report = record(OTEL_EXPORTER_OTLP_ENDPOINT=mlflow, OTEL_EXPORTER_OTLP_HEADERS="x-mlflow-experiment-id=0")
+    report = record(
+        OTEL_EXPORTER_OTLP_ENDPOINT=mlflow,
+        OTEL_EXPORTER_OTLP_HEADERS="x-mlflow-experiment-id=0",
+        OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        OTEL_EXPORTER_OTLP_TIMEOUT="60000",
+    )
     assert (report["delivered"], report["waiting"], report["dead"]) == (7, 1, 0)
     traces = json.loads(program.python(TRACES.format(url=mlflow)))
     trace = traces[f"tr-{TRACE_ID}"]
@@ -129,6 +141,24 @@ def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, 
         "Types: runs are `AGENT`, steps `CHAT_MODEL`, tool calls `TOOL`.",
         "Cost is MLflow's own, from model and tokens; what is recorded as `gen_ai.usage.cost` does not count.",
         "The trace has a user when a program sets `user.id` on the run's span itself.",
+        f"{MANY} runs recorded flat out, every tenth with a prompt of half a megabyte, are all there.",
         "It has no `/v1/logs` and answers 404: feedback waits in the outbox, and that is said.",
-        "Its first answer may take more than 10 s, and then the SDK sends again: each span is there once all the same.",
+        "Its first answer after a start can take longer than the usual time-out of 10 s, hence here "
+        "`OTEL_EXPORTER_OTLP_TIMEOUT=60000`. Without it the spans were sent again, and were there once all the same.",
     )
+
+
+def test_mlflow_has_all_of_a_hundred_runs(mlflow, program, record):
+    """Recorded flat out, with prompts of half a megabyte among them, into an experiment of their own."""
+    create = f"import mlflow; mlflow.set_tracking_uri({mlflow!r}); print(mlflow.create_experiment('flood'))"
+    experiment = program.python(create).strip()
+    headers = f"x-mlflow-experiment-id={experiment}"
+    report = record(
+        "many",
+        OTEL_EXPORTER_OTLP_ENDPOINT=mlflow,
+        OTEL_EXPORTER_OTLP_HEADERS=headers,
+        OTEL_EXPORTER_OTLP_TIMEOUT="60000",
+    )
+
+    assert (report["delivered"], report["waiting"], report["dead"]) == (3 * MANY, 0, 0)
+    assert int(program.python(COUNT.format(url=mlflow, experiment=experiment))) == 3 * MANY

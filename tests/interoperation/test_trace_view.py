@@ -75,3 +75,12 @@ def test_a_viewer_that_refuses_gzip_gets_the_spans_uncompressed(viewer, record):
         "It answers a body in gzip with 400. The SDK sends it again uncompressed, and goes on so.",
         "It has no `/v1/logs` and answers 404: feedback waits in the outbox, and that is said.",
     )
+
+
+def test_feedback_goes_elsewhere_when_it_is_told_to(viewer, record, receiver):
+    """`TCC_FEEDBACK_URL` is for back ends that take spans alone."""
+    report = record(OTEL_EXPORTER_OTLP_ENDPOINT=viewer, TCC_FEEDBACK_URL=receiver.url)
+
+    assert (report["delivered"], report["waiting"], report["dead"]) == (8, 0, 0)
+    (feedback,) = receiver.logs()
+    assert feedback.attributes["gen_ai.evaluation.score.label"] == FACTS["feedback"]
