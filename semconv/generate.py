@@ -1,4 +1,5 @@
-"""Write semconv.py and observatory/readings.py of the package, and ATTRIBUTES.md, from the registry beside this file.
+"""Write semconv.py, observatory/readings.py and linting/conventions.py of the package, and ATTRIBUTES.md, from the
+registry beside this file.
 
     python semconv/generate.py            write the files
     python semconv/generate.py --check    write nothing; exit 1 when one of them is stale
@@ -31,6 +32,8 @@ LINE_LENGTH = 110
 TYPES = {"any", *(f"{t}{array}" for t in ("string", "int", "double", "boolean") for array in ("", "[]"))}
 LEVELS = {"required", "recommended", "opt_in"}
 CONDITIONAL_LEVELS = {"conditionally_required", "recommended"}
+SHOWN = {"failed", "succeeded", "client", "log"}
+"""What a span shows of itself, besides its attributes."""
 
 Node = dict[str, Any]
 """An attribute, span, event or ref as it stands in its YAML file."""
@@ -38,7 +41,7 @@ Node = dict[str, Any]
 
 @dataclass
 class Registry:
-    """The five YAML files, as read; `readings.yaml` has all from `namespaces` on."""
+    """The YAML files, as read; `readings.yaml` has all from `namespaces` on, `conventions.yaml` is whole."""
 
     manifest: Node
     attributes: list[Node]
@@ -59,6 +62,7 @@ class Registry:
     parameters: dict[str, list[str]] = field(default_factory=dict)
     plain: list[str] = field(default_factory=list)
     quoted: list[str] = field(default_factory=list)
+    asked: Node = field(default_factory=lambda: {"missed": {}, "excuses": [], "spans": [], "events": []})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -97,6 +101,7 @@ def load(folder: Path) -> Registry:
         attributes=read("attributes.yaml")["attributes"],
         spans=read("spans.yaml")["spans"],
         events=read("events.yaml")["events"],
+        asked=read("conventions.yaml"),
         **read("readings.yaml"),
     )
 
@@ -115,6 +120,10 @@ def problems(registry: Registry) -> list[str]:
         found += _signal_problems(f"events.yaml: {event['name']}", event, registry)
     for spelling in registry.spellings:
         found += _unknown(f"readings.yaml: {spelling['key']} means", spelling["means"], registry)
+    for asked in [*registry.asked["spans"], *registry.asked["events"]]:
+        found += _signal_problems(f"conventions.yaml: {asked.get('type') or asked['name']}", asked, registry)
+    for key in [*registry.asked["missed"], *registry.asked["excuses"]]:
+        found += _unknown("conventions.yaml has", key, registry)
     return found + list(_reading_problems(registry))
 
 
@@ -183,6 +192,9 @@ def _signal_problems(where: str, signal: Node, registry: Registry) -> Iterator[s
                 f"{where}: {key} has requirement level {level!r}. "
                 "Use required, recommended, opt_in or {conditionally_required: when …}."
             )
+        for when in _when(ref).removeprefix("not ").split(", "):
+            if when and when not in SHOWN:
+                yield from _unknown(f"{where}: {key} is needed when there is", when, registry)
 
 
 def _unknown(what: str, key: Any, registry: Registry) -> Iterator[str]:
@@ -215,13 +227,17 @@ def _is_sensitive(attribute: Node) -> bool:
 
 
 def _annotation(attribute: Node, name: str) -> bool:
-    return bool(attribute["annotations"]["contextcompany"].get(name))
+    return bool(_annotations(attribute).get(name))
+
+
+def _annotations(attribute: Node) -> Node:
+    return dict(attribute["annotations"]["contextcompany"])
 
 
 def _is_identity(attribute: Node) -> bool:
-    """Whether it holds text that says what a span is."""
-    is_text = _plain_type(attribute).startswith("string")
-    return is_text and not (_is_sensitive(attribute) or _annotation(attribute, "free_text"))
+    """Whether it holds text, or one of a few numbers, that says what a span is."""
+    tells = _is_enum(attribute) or _plain_type(attribute).startswith("string")
+    return tells and not (_is_sensitive(attribute) or _annotation(attribute, "free_text"))
 
 
 def _members(attribute: Node) -> list[Node]:
@@ -233,6 +249,11 @@ def _members(attribute: Node) -> list[Node]:
 
 def _refs(signal: Node) -> list[str]:
     return [ref["ref"] for ref in signal.get("attributes", ())]
+
+
+def _when(ref: Node) -> str:
+    """How a span shows that the condition of a level holds; empty when no span does."""
+    return str(ref.get("annotations", {}).get("contextcompany", {}).get("when", ""))
 
 
 def _plain_type(attribute: Node) -> str:
@@ -269,14 +290,18 @@ def render(registry: Registry) -> dict[Path, str]:
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters.update(cell=_cell, docstring=_docstring, literal=_literal, tuple=_tuple)
+    environment.filters.update(
+        asked=_asked, cell=_cell, docstring=_docstring, literal=_literal, python=_python, tuple=_tuple
+    )
 
     def fill(template: str, context: Node) -> str:
         return environment.get_template(template).render(context)
 
+    environment.filters["signal"] = lambda node: _signal(node, registry)
     return {
         ROOT / "src" / "contextcompany" / "semconv.py": fill("semconv.py.j2", _module(registry)),
         ROOT / "src" / "contextcompany" / "observatory" / "readings.py": fill("readings.py.j2", _readings(registry)),
+        ROOT / "src" / "contextcompany" / "linting" / "conventions.py": fill("conventions.py.j2", _asked_for(registry)),
         HERE / "ATTRIBUTES.md": fill("ATTRIBUTES.md.j2", _document(registry)),
     }
 
@@ -349,6 +374,8 @@ def _readings(registry: Registry) -> Node:
 
 
 OPERATION = "gen_ai.operation.name"
+FOREIGN = {"input.value", "output.value"}
+"""What the registry defines of other conventions."""
 
 
 def _places(registry: Registry, facts: dict[str, list[str]]) -> list[tuple[str, str, int]]:
@@ -363,6 +390,129 @@ def _places(registry: Registry, facts: dict[str, list[str]]) -> list[tuple[str, 
         every = [each for key in keys for each in (key, *sorted(others.get(key, ())))]
         places += [(fact, key, rank) for rank, key in enumerate(every)]
     return places
+
+
+def _asked_for(registry: Registry) -> Node:
+    attributes = sorted(registry.attributes, key=lambda a: str(a["key"]))
+    current = [e for e in registry.events if "deprecated" not in e]
+    ours = [s for s in registry.spans if s["type"] in registry.operations]
+
+    def annotated(name: str) -> list[tuple[str, Any]]:
+        return [(a["key"], value) for a in attributes if (value := _annotations(a).get(name)) is not None]
+
+    bounds = [(a["key"], tuple(map(_annotations(a).get, ("minimum", "maximum")))) for a in attributes]
+    return {
+        "signals": [
+            ("SPANS", registry.asked["spans"], "What is asked of a span, by its type."),
+            ("OURS", ours, "What is asked of a span of our own SDK, by its type: these levels come first."),
+            ("EVENTS", registry.asked["events"], "What is asked of an event, on a span or as a log record."),
+            ("OUR_EVENTS", current, "The same of events of our own SDK."),
+        ],
+        "tables": [
+            ("OPERATIONS", "str", _operations(registry.asked["spans"]), "Operations, and the type of their spans."),
+            (
+                "OUR_OPERATIONS",
+                "str",
+                sorted((o, s["type"]) for s in ours for o in registry.operations[s["type"]]),
+                "The same of spans of our own SDK.",
+            ),
+            (
+                "TYPES",
+                "str",
+                [(a["key"], _plain_type(a)) for a in attributes],
+                "All attributes of the registry, and the types of their values.",
+            ),
+            (
+                "MEMBERS",
+                "tuple[str | int, ...]",
+                [
+                    (a["key"], tuple(m["value"] for m in _members(a)))
+                    for a in attributes
+                    if _members(a) and not _annotation(a, "open")
+                ],
+                "Attributes with known values. Others are legal.",
+            ),
+            (
+                "RANGES",
+                "tuple[float | None, float | None]",
+                [bound for bound in bounds if bound[1] != (None, None)],
+                "Numbers, and the least and the most that they can be.",
+            ),
+            ("TWINS", "str", annotated("same_as"), "Attributes, and those that say the same."),
+            ("SHAPES", "str", annotated("shape"), "Attributes of structured content, and what it has to look like."),
+            (
+                "DEPRECATED",
+                "str",
+                [(a["key"], _replacement(a)) for a in attributes if "deprecated" in a],
+                "Older names, and what to do about them.",
+            ),
+            (
+                "DEPRECATED_EVENTS",
+                "str",
+                [(e["name"], e["deprecated"]["note"]) for e in registry.events if "deprecated" in e],
+                "Older events, and what became of them.",
+            ),
+            (
+                "OTHERWISE",
+                "str",
+                _otherwise(registry),
+                "Attributes of other conventions, and the one of GenAI that says the same.",
+            ),
+            ("MISSED", "str", sorted(registry.asked["missed"].items()), "What other back ends do not show without it."),
+        ],
+        "parts": _parts(attributes),
+        "prefixes": [f"{a['key']}." for a in attributes if str(a["type"]).startswith("template")],
+        "excuses": sorted(registry.asked["excuses"]),
+    }
+
+
+def _operations(spans: list[Node]) -> list[tuple[str, str]]:
+    return sorted((str(operation), span["type"]) for span in spans for operation in span["operations"])
+
+
+def _otherwise(registry: Registry) -> list[tuple[str, str]]:
+    current = {a["key"] for a in registry.attributes if "upstream" in _annotations(a) and "deprecated" not in a}
+    own = {a["key"] for a in registry.attributes if a["key"] not in FOREIGN}
+    facts: dict[str, list[str]] = {}
+    for fact, key, _ in _places(registry, {**registry.facts, **registry.parameters}):
+        facts.setdefault(fact, []).append(key)
+    named = [(next((key for key in keys if key in current), None), keys) for keys in facts.values()]
+    return sorted((key, name) for name, keys in named if name for key in keys if "*" not in key and key not in own)
+
+
+def _parts(attributes: list[Node]) -> list[tuple[str, list[str]]]:
+    """Totals, and parts of them that do not overlap."""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for attribute in attributes:
+        ours = _annotations(attribute)
+        if "part_of" in ours:
+            parts.setdefault((ours["part_of"], ours["by"]), []).append(attribute["key"])
+    return [(total, keys) for (total, _), keys in sorted(parts.items())]
+
+
+def _signal(signal: Node, registry: Registry) -> Node:
+    kinds = signal.get("kinds") or ([signal["kind"]] if "kind" in signal else [])
+    return {
+        "type": signal.get("type") or signal["name"],
+        "kinds": kinds,
+        "target": signal["name"].get("target", "") if isinstance(signal["name"], dict) else "",
+        "unless": signal.get("unless", ""),
+        "asked": [ask for ref in signal.get("attributes", ()) if (ask := _ask(ref, registry)) is not None],
+    }
+
+
+def _ask(ref: Node, registry: Registry) -> tuple[str, str, str, str] | None:
+    """What can be checked of a ref; `None` where no span shows whether it is missed."""
+    level, when = ref["requirement_level"], _when(ref)
+    name, condition = next(iter(level.items())) if isinstance(level, dict) else (level, "")
+    if name == "opt_in" or not (name == "required" or when or ref["ref"] in registry.asked["missed"]):
+        return None
+    return ref["ref"], name.removesuffix("ly_required"), condition, when
+
+
+def _replacement(attribute: Node) -> str:
+    new = attribute["deprecated"].get("renamed_to")
+    return f"Write `{new}`." if new else str(attribute["deprecated"]["note"])
 
 
 def _document(registry: Registry) -> Node:
@@ -458,6 +608,30 @@ def _tuple(values: list[str], indent: int = 0) -> str:
         return line
     pad = " " * indent
     return "\n".join(["(", *(f"{pad}    {text}," for text in texts), f"{pad})"])
+
+
+def _python(value: Any) -> str:
+    """`value` as the formatter writes it."""
+    if isinstance(value, tuple):
+        return _tuple(list(value), 4) if all(isinstance(each, str) for each in value) else repr(value)
+    return _literal(value)
+
+
+def _asked(asked: list[tuple[str, ...]], indent: int) -> str:
+    """What is asked for as a tuple, as the formatter writes it."""
+    each = [_call([_literal(text) for text in one], indent + 4) for one in asked]
+    if len(each) < 2 and "\n" not in "".join(each):
+        return f"({''.join(f'{one},' for one in each)})"
+    pad = " " * indent
+    return "\n".join(["(", *(f"{pad}    {one}," for one in each), f"{pad})"])
+
+
+def _call(texts: list[str], indent: int) -> str:
+    line = f"Asked({', '.join(texts)})"
+    if indent + len(line) < 120:
+        return line
+    pad = " " * indent
+    return "\n".join(["Asked(", *(f"{pad}    {text}," for text in texts), f"{pad})"])
 
 
 def _cell(value: Any) -> str:

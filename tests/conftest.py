@@ -1,6 +1,7 @@
 """What every test starts from: a clean environment, no network beyond loopback, a fresh pipeline.
 
-Tests that run for minutes or hours, or that measure, run only when asked for: `pytest -m soak`, `-m benchmark`.
+Tests that run for minutes or hours, that measure, or that install other software, run only when asked for:
+`pytest -m soak`, `-m benchmark`, `-m interoperation`.
 """
 
 import gc
@@ -26,8 +27,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the soak and what measures, unless `-m` names it."""
-    unasked = [each for each in ("soak", "benchmark") if each not in (config.option.markexpr or "")]
+    """Leave out what takes long or installs something, unless `-m` names it."""
+    unasked = [each for each in ("soak", "benchmark", "interoperation") if each not in (config.option.markexpr or "")]
     left_out = [item for item in items if any(map(item.get_closest_marker, unasked))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

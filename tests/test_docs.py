@@ -27,7 +27,7 @@ def test_readme_code_runs(receiver, monkeypatch):
     namespace["provider"].shutdown()
 
     assert report.dropped == {}
-    assert len(receiver.spans()) == 31
+    assert len(receiver.spans()) == 32
     assert len(receiver.logs()) == 3
     spans = {(span.trace_id, span.span_id) for span in receiver.spans()}
     parents = {(span.trace_id, span.parent_id) for span in receiver.spans() if span.parent_id}

@@ -82,8 +82,29 @@ def test_what_is_there_stays_or_is_replaced():
     with InContext(baggage.set_baggage("from", "otel", baggage.set_baggage("more", 1))), tcc.run(RUN_ID):
         tcc.inject(headers)
 
-    assert sorted(headers) == ["X-Other", "baggage", "traceparent"]
+    assert sorted(headers) == ["X-Other", "baggage", "tcc-baggage", "traceparent"]
     assert headers["baggage"] == f"tcc.runId={RUN_ID},more=1,from=headers"
+
+    with tcc.run("later"):
+        tcc.inject(headers)
+    assert sorted(headers) == ["X-Other", "baggage", "traceparent"]
+    assert headers["baggage"] == "tcc.runId=later,more=1,from=headers"
+
+
+@pytest.mark.parametrize("form", ["dict", "upper case", "WSGI"])
+def test_an_instrumented_client_that_has_baggage(form):
+    """It sends OpenTelemetry's own instead of what is in the headers, and the run is known nevertheless."""
+    with InContext(baggage.set_baggage("tenant", "acme")), tcc.run(RUN_ID, session_id="s-1") as r:
+        headers = tcc.inject({})
+        propagate.inject(headers)
+    assert headers == {
+        "traceparent": f"00-{trace_id(RUN_ID)}-{r.span.get_span_context().span_id:016x}-01",
+        "baggage": "tenant=acme",
+        "tcc-baggage": f"tcc.runId={RUN_ID},tcc.sessionId=s-1",
+    }
+
+    with tcc.extract(FORMS[form](headers)) as run_id, tcc.run() as inner:
+        assert (run_id, inner.session_id) == (RUN_ID, "s-1")
 
 
 def test_ids_fit_before_everything_else():
@@ -131,13 +152,17 @@ def message(headers):
     return made
 
 
+def cgi_name(header):
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
 FORMS = {
     "dict": dict,
     "upper case": lambda headers: {name.upper(): value for name, value in headers.items()},
     "message": message,
     "pairs": lambda headers: list(headers.items()),
     "ASGI": lambda headers: [(name.encode(), value.encode()) for name, value in headers.items()],
-    "WSGI": lambda headers: {"wsgi.input": object(), **{f"HTTP_{k.upper()}": v for k, v in headers.items()}},
+    "WSGI": lambda headers: {"wsgi.input": object(), **{cgi_name(k): v for k, v in headers.items()}},
     "two baggage headers": lambda headers: [
         ("baggage", "other=1"),
         *headers.items(),

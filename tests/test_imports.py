@@ -130,6 +130,22 @@ def test_the_observatory_reads_by_pure_knowledge():
     assert [name for name in pure if any(each.startswith("opentelemetry") for each in MODULES[name])] == []
 
 
+def test_the_checker_reads_and_records_nothing():
+    """It knows the names, and how the Observatory reads what comes in; only a command uses it."""
+    inside = {name for path in (SRC / "linting").glob("*.py") for name in imports(ast.parse(path.read_text()))}
+    used = {name.removeprefix("contextcompany.") for name in inside if name.startswith("contextcompany.")}
+
+    assert {".".join(name.split(".")[:2]) for name in used if not name.startswith("linting")} == {
+        "observatory.files",
+        "observatory.fold",
+        "observatory.inflate",
+        "observatory.otlp",
+        "observatory.otlp_json",
+        "semconv",
+    }
+    assert {name for name, names in MODULES.items() if any("linting" in each for each in names)} == set()
+
+
 def test_imports_point_one_way():
     """There is no cycle, but for the pipeline that `_configure` imports when it builds it."""
     left = {name: ours(name) - {name} - ({"_pipeline"} if name == "_configure" else set()) for name in MODULES}

@@ -300,13 +300,25 @@ def test_a_deleted_directory_is_made_again(make_outbox, directory):
     assert everything(outbox) == [1, 2]
 
 
-@pytest.mark.parametrize("damage", ["header", "other", "version"])
+@pytest.mark.parametrize("damage", ["header", "other", "version", "signal", "schema"])
 def test_damaged_files_are_put_aside(make_outbox, directory, damage):
     """They neither stop the others nor come again."""
     directory.mkdir()
     path = directory / f"1-bad{SUFFIX}"
     if damage == "header":
         path.write_bytes(b"x" * 5000)
+    elif damage in ("signal", "schema"):
+        store = DiskStore.create(directory, MIB)
+        store.put([entry(2)], [], [])
+        with sqlite3.connect(path) as connection:
+            store._connection.backup(connection)
+            if damage == "signal":
+                connection.execute("UPDATE item SET signal = 9")
+        connection.close()
+        store.delete(store.take("a", "traces", MIB))
+        store.close()
+        if damage == "schema":
+            path.write_bytes(path.read_bytes().replace(b"itemitem", b"\xeetemitem"))
     else:
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE other (a)")

@@ -16,7 +16,7 @@ from contextcompany import semconv
 ROOT = Path(__file__).parents[1]
 REGISTRY = ROOT / "semconv"
 SOURCES = ROOT / "src" / "contextcompany"
-GENERATED = ("semconv.py", "observatory/readings.py")
+GENERATED = ("semconv.py", "observatory/readings.py", "linting/conventions.py")
 
 
 def load_generator():

@@ -77,7 +77,7 @@ def run_context(context: Context | None = None) -> RunContext | None:
 
 def with_run_context(run: RunContext, context: Context) -> Context:
     """`context`, inside of `run`."""
-    return set_value(_KEY, run, context)
+    return Context({**context, _KEY: run})  # `set_value` copies twice
 
 
 def current_recording(context: Context | None = None) -> object:
@@ -87,7 +87,7 @@ def current_recording(context: Context | None = None) -> object:
 
 def with_recording(run: RunContext | None, recording: object, context: Context) -> Context:
     """`context`, inside of `run` and of the `with` block of `recording`."""
-    return Context({**context, _KEY: run, _RECORDING_KEY: recording})  # in one step: each `set_value` copies twice
+    return Context({**context, _KEY: run, _RECORDING_KEY: recording})
 
 
 def current_layer(context: Context | None = None) -> Layer | None:
@@ -146,7 +146,7 @@ def taker(context: Context | None = None) -> Taker | None:
 
 def with_taker(owner: Taker, now: Callable[[], int], context: Context) -> Context:
     """`context`, in the block of the step `owner`."""
-    context = set_value(_TAKER_KEY, owner, context)
+    context = Context({**context, _TAKER_KEY: owner})
     # Whoever has loaded it is instrumented, or soon will be; for anybody else it is not worth 60 ms.
     inference = _inference() if _UTIL_GENAI in sys.modules else None
     return context if inference is None else inference.offered(owner, now, context)

@@ -130,7 +130,7 @@ class StepData(Common):
     cost: Cost | None = None
     finish_reason: str | None = None
     response_id: str | None = None
-    tool_definitions: str | None = None
+    tool_definitions: bytes | None = None
     parameters: dict[str, object] = field(default_factory=dict)
     told_by_client: dict[str, object] = field(default_factory=dict)
     """What only other instrumentation says, under the names of `_mapping.CLIENT_FACTS`."""
@@ -195,8 +195,9 @@ class ToolCallData(Common):
     tool_call_id: str = ""
     name: str | None = None
     description: str | None = None
-    args: str | None = None
-    result: str | None = None
+    args: str | bytes | None = None
+    """Text, or JSON in UTF-8."""
+    result: str | bytes | None = None
 
 
 class Evaluation(NamedTuple):

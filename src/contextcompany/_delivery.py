@@ -20,7 +20,7 @@ from contextcompany._outbox import Outbox, Shelf
 from contextcompany._sender import Sender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from opentelemetry.sdk._logs import ReadWriteLogRecord
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from contextcompany._settings import Destination, Signal
+    from contextcompany._span import RecordedSpan
 
 __all__ = ["Delivery", "Plan", "Report", "Snapshot"]
 
@@ -102,11 +103,17 @@ class _Left(NamedTuple):
 
 
 class _Ended(NamedTuple):
-    what: ReadableSpan | ReadWriteLogRecord
+    what: ReadableSpan | RecordedSpan | ReadWriteLogRecord
     signal: Signal
     destination: Destination | None
-    span_id: int | None = None
-    """`None` for an event."""
+    attributes: Mapping[str, object] | None = None
+    """Those of a span, where they are at hand as they are sent."""
+
+    @property
+    def span_id(self) -> int | None:
+        """`None` for an event."""
+        context = self.what.get_span_context() if self.signal == "traces" else None  # type: ignore[union-attr]  # a span
+        return None if context is None else context.span_id
 
 
 class _Watched(NamedTuple):
@@ -189,7 +196,11 @@ class Delivery:
         if context is None or not context.trace_flags.sampled:
             _diagnostics.count("sampled_out")  # a sampler of the user's wants it recorded but not sent
             return
-        self._put(_Ended(span, "traces", destination, context.span_id), _text_size(span))
+        self._put(_Ended(span, "traces", destination), _text_size(span))
+
+    def put_recorded(self, span: RecordedSpan, destination: Destination | None, size: int) -> None:
+        """Queue an ended span of ours, which holds text of about `size` characters."""
+        self._put(_Ended(span, "traces", destination, span.own_attributes()), size)
 
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
         """Queue an event; whether it will be kept."""
@@ -416,9 +427,9 @@ class Delivery:
 
     def _read(self, batch: _Batch, queued: _Ended | _Opened | _Left) -> None:
         if isinstance(queued, _Ended):
-            if queued.span_id in self._early:
-                self._close(batch, queued.span_id)
-                self._early.discard(queued.span_id)
+            if self._early and (span_id := queued.span_id) in self._early:
+                self._close(batch, span_id)
+                self._early.discard(span_id)
             else:
                 self._add_ended(batch, queued)
         elif isinstance(queued, _Opened):
@@ -428,12 +439,13 @@ class Delivery:
 
     def _add_ended(self, batch: _Batch, ended: _Ended) -> None:
         route = self._route(ended.destination or self.default)
-        if ended.span_id is not None:
-            self._close(batch, ended.span_id)
-        entry = _entry(ended.what, ended.signal, route)
+        span_id = ended.span_id
+        if span_id is not None:
+            self._close(batch, span_id)
+        entry = _entry(ended.what, ended.signal, route, ended.attributes)
         if entry is not None:
             batch.add(entry, route)
-            if ended.span_id is not None:
+            if span_id is not None:
                 self._note_parent(batch, ended.what)  # type: ignore[arg-type]  # a span
 
     def _close(self, batch: _Batch, span_id: int) -> None:
@@ -508,7 +520,7 @@ class Delivery:
                 route.shelf.show(span_id, so_far)
                 batch.routes[route.fingerprint] = route
 
-    def _note_parent(self, batch: _Batch, span: ReadableSpan) -> None:
+    def _note_parent(self, batch: _Batch, span: ReadableSpan | RecordedSpan) -> None:
         parent = span.parent
         if parent is not None and parent.span_id in self._opened:
             batch.above.append(parent.span_id)
@@ -658,14 +670,19 @@ def _not_written(quantity: int) -> None:
     _diagnostics.internal_error("writing what has ended")
 
 
-def _entry(what: ReadableSpan | ReadWriteLogRecord, signal: Signal, route: _Route) -> Entry | None:
+def _entry(
+    what: ReadableSpan | RecordedSpan | ReadWriteLogRecord,
+    signal: Signal,
+    route: _Route,
+    attributes: Mapping[str, object] | None = None,
+) -> Entry | None:
     """What of it is kept; `None`, said and counted, if it cannot be encoded."""
     try:
         if signal == "traces":
             context = what.get_span_context()  # type: ignore[union-attr]  # a span
             trace_id, span_id = (0, 0) if context is None else (context.trace_id, context.span_id)
             head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]  # spans have one
-            body = encode_span(what)  # type: ignore[arg-type]  # a span
+            body = encode_span(what, attributes)  # type: ignore[arg-type]  # a span
         else:
             trace_id, span_id = what.log_record.trace_id or 0, what.log_record.span_id or 0  # type: ignore[union-attr]  # a log record
             head, scope = envelope(what.resource, what.instrumentation_scope)  # type: ignore[arg-type]

@@ -55,7 +55,20 @@ _VERSION = 1
 _MAX_CACHED = 16 * 2**20
 """Bytes that wait in memory as well as on disk, so that what is sent soon is not read back."""
 
-_MAX_JOURNAL = 4 * 2**20
+_PAGE_SIZE = 16 * 2**10
+"""Most runs without long texts fit into one page. Of smaller ones a long text takes many, each two system calls to
+write and two more when it leaves the journal; with larger ones more is written for the same at little load."""
+
+_MAX_JOURNAL = 16 * 2**20
+_JOURNAL_SHARE = 16
+"""The journal grows to this part of what the file may take, and not beyond the former. Of what is sent before that,
+nothing is copied into the file."""
+
+_MAX_IDLE_JOURNAL = 2**20
+"""A larger one is given back when nothing waits."""
+
+_MAX_UNWRITTEN = 5 * 2**20
+"""Bytes of a transaction that stay in memory until it ends; what is written before may be written twice."""
 
 _MAX_PARAMETERS = 500
 """Of a statement; SQLite before 3.32 takes 999."""
@@ -122,7 +135,7 @@ class DiskStore:
             inode = path.stat().st_ino
             # Before it is locked, another process may take it for one that was left behind, and delete it.
             try:
-                connection = _connect(path, fsync=fsync)
+                connection = _connect(path, fsync=fsync, max_size=max_size)
             except InUseError:
                 continue
             except sqlite3.Error:
@@ -148,7 +161,7 @@ class DiskStore:
             sqlite3.DatabaseError: it is no file of ours, or a damaged one.
         """
         inode = path.stat().st_ino
-        connection = _connect(path, fsync=False)
+        connection = _connect(path, max_size=max_size)
         try:
             if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
                 connection.executescript(_SCHEMA)  # its process died when it had just made it
@@ -172,6 +185,9 @@ class DiskStore:
                 )
             store._recount()
             store.is_adopted = True
+        except (LookupError, TypeError) as error:  # no such signal
+            connection.close()
+            raise sqlite3.DatabaseError("damaged") from error
         except BaseException:
             connection.close()
             raise
@@ -281,10 +297,14 @@ class DiskStore:
 
     def shrink(self) -> None:
         """Give room back to the disk, a little at a time: the lock is held meanwhile."""
-        with self._lock, suppress(sqlite3.Error):
-            if not self.waiting() and _pragma(self._connection, "freelist_count") > 64:
+        with self._lock, suppress(sqlite3.Error, OSError):
+            if self.waiting():
+                return
+            if _pragma(self._connection, "freelist_count") > 64:
                 # As a script: `execute` frees one page, however many are asked for.
-                self._connection.executescript("PRAGMA incremental_vacuum(4096); PRAGMA wal_checkpoint(TRUNCATE);")
+                self._connection.executescript("PRAGMA incremental_vacuum(1024); PRAGMA wal_checkpoint(TRUNCATE);")
+            elif _journal(self.path).stat().st_size > _MAX_IDLE_JOURNAL:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let go of the file; an empty one is deleted."""
@@ -303,7 +323,7 @@ class DiskStore:
             if not left and not self._open and not self._is_unsure and self.is_there():
                 # While it is locked, so that nobody can have it; the journal first, since a process that wanted a
                 # new file of this name makes it, and a journal of its own, as soon as the name is free.
-                _unlink_journal(self.path)
+                _unlink(_journal(self.path))
                 _unlink(self.path)
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -531,14 +551,14 @@ def purge(path: Path, before: float) -> int:
         if left == 0:
             _unlink(path)  # while it is locked, so that nobody can have it
     if left == 0:
-        _unlink_journal(path)
+        _unlink(_journal(path))
     return deleted
 
 
 @contextmanager
 def _held(path: Path) -> Iterator[sqlite3.Connection]:
     """A file of ours, locked; what is not committed is undone."""
-    with closing(_connect(path, fsync=False)) as connection:
+    with closing(_connect(path)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
@@ -570,24 +590,27 @@ def _until(goal: int, rows: Iterable[tuple[int, int]]) -> Iterator[tuple[int, in
         yield key, size
 
 
-def _connect(path: Path, *, fsync: bool) -> sqlite3.Connection:
-    """A connection that keeps the file's lock from its first access on.
+def _connect(path: Path, *, fsync: bool = False, max_size: int = 0) -> sqlite3.Connection:
+    """A connection that keeps the file's lock from its first access on; the file may take `max_size`.
 
     Raises:
         InUseError: another process has it.
     """
     # The file was made before, with its mode.
+    journal = min(max(max_size // _JOURNAL_SHARE, 2**20), _MAX_JOURNAL)
     address = f"{path.absolute().as_uri()}?mode=rw"
     connection = sqlite3.connect(address, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
     try:
         for setting in (
             "locking_mode = EXCLUSIVE",
-            "page_size = 4096",
+            f"page_size = {_PAGE_SIZE}",
             "auto_vacuum = INCREMENTAL",
             "secure_delete = FAST",  # ON, which Debian builds in, writes every page that is freed once more, as zeros
             "journal_mode = WAL",
             f"synchronous = {'FULL' if fsync else 'NORMAL'}",
-            f"journal_size_limit = {_MAX_JOURNAL}",
+            f"journal_size_limit = {journal}",
+            f"wal_autocheckpoint = {journal // _PAGE_SIZE}",
+            f"cache_spill = {_MAX_UNWRITTEN // _PAGE_SIZE}",
         ):
             connection.execute(f"PRAGMA {setting}")
     except sqlite3.Error as error:
@@ -595,6 +618,9 @@ def _connect(path: Path, *, fsync: bool) -> sqlite3.Connection:
         if _is_lock(error):
             raise InUseError(path) from None
         raise
+    except UnicodeDecodeError as error:  # sqlite3 cannot even say what is wrong with it
+        connection.close()
+        raise sqlite3.DatabaseError("damaged") from error
     return connection
 
 
@@ -629,8 +655,8 @@ def _unlink(path: Path) -> None:
         path.unlink()
 
 
-def _unlink_journal(path: Path) -> None:
-    _unlink(path.with_name(path.name + "-wal"))
+def _journal(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
 
 
 def put_aside(path: Path) -> None:

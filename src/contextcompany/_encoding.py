@@ -21,7 +21,7 @@ import orjson
 from opentelemetry.trace import SpanKind, StatusCode
 
 from contextcompany import _diagnostics, _mapping
-from contextcompany._content import as_text
+from contextcompany._content import Utf8, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, SpanContext
 
     from contextcompany._item import Item
+    from contextcompany._span import RecordedSpan
 
 __all__ = [
     "NotEncodable",
@@ -70,14 +71,18 @@ class NotEncodable(Exception):  # noqa: N818 - says what the item is
 # --- what waits to be sent -------------------------------------------------------------------------------------------
 
 
-def encode_span(span: ReadableSpan) -> bytes:
+def encode_span(span: ReadableSpan | RecordedSpan, attributes: Mapping[str, object] | None = None) -> bytes:
     """One `spans` field of `ScopeSpans`, tag and length included. A span that is still open has no end time.
+
+    Args:
+        span: What is read.
+        attributes: Stands for its attributes, where these are at hand as `Utf8`.
 
     Raises:
         NotEncodable: it has no valid ids, or reading it raises.
     """
     try:
-        return _span(span)
+        return _span(span, span.attributes if attributes is None else attributes)
     except Exception:  # noqa: BLE001 - not a span as we know them; OpenTelemetry's encoder may
         return _officially(span, is_log=False)
 
@@ -132,7 +137,7 @@ _HEAD, _SCOPE = itemgetter(2), itemgetter(3)
 # --- messages --------------------------------------------------------------------------------------------------------
 
 
-def _span(span: ReadableSpan) -> bytes:
+def _span(span: ReadableSpan | RecordedSpan, attributes: Mapping[str, object] | None) -> bytes:
     context: Any = span.get_span_context()
     parent_id, flags = _parent(span.parent)
     name = _text(span.name)
@@ -150,7 +155,7 @@ def _span(span: ReadableSpan) -> bytes:
         _KINDS.get(id(span.kind)) or _left_out(),
         _times(span.start_time, span.end_time),
     ]
-    _attributes(parts, b"\x4a", span.attributes)
+    _attributes(parts, b"\x4a", attributes)
     lost_events = lost_links = 0
     for event in span.events:
         lost_events += _put(parts, b"\x5a", _event, event)
@@ -273,9 +278,10 @@ def _pairs(parts: list[bytes], tag: bytes, items: Iterable[tuple[Any, Any]], dep
     for key, value in items:
         try:
             head = _heads.get(key) or _head(key)
-            if type(value) is str:
+            kind = type(value)
+            if kind is str or kind is Utf8:
                 try:
-                    data = value.encode()
+                    data = value.encode() if kind is str else value.data
                 except UnicodeEncodeError:
                     data = _text(value)
                 length = len(data)

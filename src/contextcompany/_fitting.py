@@ -119,6 +119,7 @@ def _marker(count: int, what: str, left_out: object = "") -> str:
 
 _STEP = PAYLOAD_LIMIT // 2
 _SAMPLE = re.compile(r"[A-Za-z0-9+/_=\\\r\n-]{96}")
+_SAMPLE_OF_UTF8 = re.compile(_SAMPLE.pattern.encode())
 _DATA_URL = re.compile(r"data:([\w.+/-]{0,100})(?:;[\w.=+-]{1,100}){0,4};base64,\Z")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _RUN = re.compile(
@@ -130,12 +131,13 @@ _DATA_KEYS = frozenset({"data", "b64_json", "base64", "bytes", "file_data"})
 _MIME_KEYS = ("mime_type", "media_type", "mimeType", "mediaType", "format", "modality")
 
 
-def may_hold_payload(text: str) -> bool:
-    """Whether a text can hold more than `PAYLOAD_LIMIT` of base64: such a run covers one of these places."""
+def may_hold_payload(text: str | bytes) -> bool:
+    """Whether text, or its UTF-8, can hold more than `PAYLOAD_LIMIT` of base64, which covers one of these places."""
     if len(text) <= PAYLOAD_LIMIT:
         return False
+    match: Any = _SAMPLE.match if type(text) is str else _SAMPLE_OF_UTF8.match
     for place in range(0, len(text), _STEP):  # noqa: SIM110 - every large span comes here; a generator takes twice as long
-        if _SAMPLE.match(text, place):
+        if match(text, place):
             return True
     return False
 

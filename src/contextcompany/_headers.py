@@ -29,7 +29,9 @@ HeadersT = TypeVar("HeadersT", bound="MutableMapping[str, str]")
 # By themselves, whatever `OTEL_PROPAGATORS` says: both ends are ours.
 _TRACE = TraceContextTextMapPropagator()
 _BAGGAGE = W3CBaggagePropagator()
-_FIELDS = _TRACE.fields | _BAGGAGE.fields
+_OWN = "tcc-baggage"
+"""Has what `baggage` has of ours, where instrumented clients write OpenTelemetry's own baggage over that."""
+_FIELDS = _TRACE.fields | _BAGGAGE.fields | {_OWN}
 
 
 def inject(headers: HeadersT) -> HeadersT:
@@ -37,18 +39,22 @@ def inject(headers: HeadersT) -> HeadersT:
 
     `traceparent` and `tracestate` hold the current span; `baggage` holds the ids of the current run and its session,
     and keeps what is in OpenTelemetry's baggage and in the header already. A header that is there is replaced, whatever
-    its case. Nothing of ours gets into requests without this call.
+    its case. Where OpenTelemetry has baggage, an instrumented client sends no other: the ids are in `tcc-baggage` too.
+    Nothing of ours gets into requests without this call.
     """
     context, run = get_current(), run_context()
     written: dict[str, str] = {}
     try:
         _TRACE.inject(written, context)
+        if run is not None and baggage.get_all(context):
+            _BAGGAGE.inject(written, _with_baggage(baggage_entries(run.scope), Context()))
+            written[_OWN] = written.pop("baggage")
         context = _BAGGAGE.extract(_fields_of(headers), context)
         if run is not None:
             context = _with_baggage(baggage_entries(run.scope), context)
         _BAGGAGE.inject(written, context)
         for name in list(headers):
-            if name.lower() in written:
+            if name.lower() in {_OWN, *written}:
                 with suppress(KeyError):  # of several in a multi-dict, the first deletion takes all
                     del headers[name]
         for name, value in written.items():
@@ -79,9 +85,11 @@ class Extracted:
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self._scope: Scope | None = None
-        if "baggage" not in fields:
+        for name in ("baggage", _OWN):
+            entries = baggage.get_all(_BAGGAGE.extract({"baggage": fields.get(name, "")}, Context()))
+            self._scope = self._scope or scope_of_baggage(entries)
+        if self._scope is None:
             return
-        self._scope = scope_of_baggage(baggage.get_all(_BAGGAGE.extract(fields, Context())))
         self._span = get_current_span(_TRACE.extract(fields, Context()))
 
     def __enter__(self) -> str | None:
@@ -139,7 +147,7 @@ def _fields_of(headers: Any) -> dict[str, str]:
     fields: dict[str, str] = {}
     with suppress(Exception):  # headers come in many classes, and may be anything
         for name, value in headers.items() if hasattr(headers, "items") else headers or ():
-            field, text = _text(name).lower().removeprefix("http_"), _text(value)
+            field, text = _text(name).lower().removeprefix("http_").replace("_", "-"), _text(value)
             if field in _FIELDS and text:
                 fields[field] = f"{fields[field]},{text}" if field in fields else text
     return fields

@@ -8,12 +8,14 @@ import functools
 import re
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from contextcompany import semconv as sc
-from contextcompany._content import as_text, attribute_value, clean_text
+from contextcompany._content import Utf8, as_text, attribute_value, clean_text
 from contextcompany._data import (
     ERROR,
+    NO_TOKENS,
     Common,
     Cost,
     Evaluation,
@@ -23,6 +25,7 @@ from contextcompany._data import (
     Tokens,
     ToolCallData,
 )
+from contextcompany._message_parts import parsed_json
 from contextcompany._redaction import without_secrets
 
 __all__ = [
@@ -49,6 +52,7 @@ __all__ = [
     "TIMEOUT",
     "UNDELIVERABLE_NAME",
     "Attributes",
+    "Described",
     "attribute_kind",
     "baggage_entries",
     "cost_attributes",
@@ -59,6 +63,8 @@ __all__ = [
     "exception_type",
     "is_about_agents",
     "layer_attributes",
+    "legible",
+    "on_event",
     "run_attributes",
     "run_name",
     "run_start_attributes",
@@ -77,6 +83,8 @@ __all__ = [
 
 AttributeValue = str | bool | int | float | Sequence[str] | Sequence[bool] | Sequence[int] | Sequence[float]
 Attributes = dict[str, AttributeValue]
+Described = dict[str, AttributeValue | Utf8]
+"""Attributes at the end of a span, whose longest texts are as they are sent."""
 
 EVALUATION_EVENT = sc.EVENT_GEN_AI_EVALUATION_RESULT
 SUSPENDED_EVENT = sc.EVENT_TCC_RUN_SUSPENDED
@@ -158,91 +166,93 @@ def _name(operation: str, target: str | None) -> str:
 
 
 def run_start_attributes(shared: Attributes, data: RunData) -> Attributes:
-    return {sc.GEN_AI_OPERATION_NAME: _INVOKE_AGENT, **shared, **_agent(data)}
+    attributes = {sc.GEN_AI_OPERATION_NAME: _INVOKE_AGENT, **shared}
+    _add_agent(attributes, data)
+    return attributes
 
 
 def step_start_attributes(shared: Attributes, data: StepData) -> Attributes:
-    return {sc.GEN_AI_OPERATION_NAME: _CHAT, sc.TCC_STEP_ID: data.step_id, **shared, **_model(data)}
+    attributes = {sc.GEN_AI_OPERATION_NAME: _CHAT, sc.TCC_STEP_ID: data.step_id, **shared}
+    _add_model(attributes, data)
+    return attributes
 
 
 def tool_call_start_attributes(shared: Attributes, data: ToolCallData) -> Attributes:
-    return {
+    attributes = {
         sc.GEN_AI_OPERATION_NAME: _EXECUTE_TOOL,
         sc.GEN_AI_TOOL_TYPE: "function",
         sc.GEN_AI_TOOL_CALL_ID: data.tool_call_id,
         **shared,
-        **_tool(data),
     }
+    _add_tool(attributes, data)
+    return attributes
 
 
 # --- at span end: the rest -------------------------------------------------------------------------------------------
 
 
-def run_attributes(data: RunData) -> Attributes:
+def run_attributes(data: RunData) -> Described:
     attributes = _common(data)
-    if data.prompt is not None:
-        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
-        if data.prompt.system is not None:
-            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
-        if data.prompt.tools is not None:
-            attributes[sc.GEN_AI_TOOL_DEFINITIONS] = data.prompt.tools
+    _add_prompt(attributes, data)
+    if data.prompt is not None and data.prompt.tools is not None:
+        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = Utf8(data.prompt.tools)
     if data.full_input is not None:
         attributes[sc.TCC_RUN_FULL_INPUT] = data.full_input
     if data.response is not None:
-        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(None)
-    attributes.update(_streamed(data))
+        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = Utf8(data.response.render(None))
+    if data.time_to_first_chunk is not None:
+        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if data.full_output is not None:
         attributes[sc.TCC_RUN_FULL_OUTPUT] = data.full_output
     if data.waited is not None:
         attributes[sc.TCC_RUN_WAITING_TIME] = data.waited
     if data.tags:
         attributes[sc.TCC_TAGS] = data.tags
-    attributes.update(_agent(data))
+    _add_agent(attributes, data)
     return attributes
 
 
-def step_attributes(data: StepData) -> Attributes:
+def step_attributes(data: StepData) -> Described:
     attributes = _common(data)
     finish_reason = data.finish_reason
-    if data.prompt is not None:
-        attributes[sc.GEN_AI_INPUT_MESSAGES] = data.prompt.messages
-        if data.prompt.system is not None:
-            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = data.prompt.system
+    _add_prompt(attributes, data)
     if data.response is not None:
-        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = data.response.render(finish_reason)
+        attributes[sc.GEN_AI_OUTPUT_MESSAGES] = Utf8(data.response.render(finish_reason))
         finish_reason = finish_reason or data.response.finish_reason
-    attributes.update(_streamed(data))
+    if data.time_to_first_chunk is not None:
+        attributes[sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK] = data.time_to_first_chunk
     if finish_reason is not None:
         attributes[sc.GEN_AI_RESPONSE_FINISH_REASONS] = (clean_text(finish_reason),)
     if data.response_id is not None:
         attributes[sc.GEN_AI_RESPONSE_ID] = clean_text(data.response_id)
     tools = data.tool_definitions or (data.prompt and data.prompt.tools)
     if tools:
-        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = tools
+        attributes[sc.GEN_AI_TOOL_DEFINITIONS] = Utf8(tools)
     if data.parameters:
         attributes.update(_parameters(data.parameters))
-    for name, value in data.told_by_client.items():
-        attributes[CLIENT_FACTS[name]] = attribute_value(value)
-    attributes.update(_tokens(data.tokens))
+    if data.told_by_client:
+        attributes.update({CLIENT_FACTS[name]: attribute_value(value) for name, value in data.told_by_client.items()})
+    if data.tokens is not NO_TOKENS:
+        _add_tokens(attributes, data.tokens)
     if data.cost is not None:
         attributes.update(cost_attributes(data.cost))
-    attributes.update(_model(data))
+    _add_model(attributes, data)
     return attributes
 
 
-def tool_call_attributes(data: ToolCallData) -> Attributes:
+def tool_call_attributes(data: ToolCallData) -> Described:
     attributes = _common(data)
     if data.args is not None:
-        attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = data.args
+        attributes[sc.GEN_AI_TOOL_CALL_ARGUMENTS] = _text_or_json(data.args)
     if data.result is not None:
-        attributes[sc.GEN_AI_TOOL_CALL_RESULT] = data.result
-    attributes.update(_tool(data))
+        attributes[sc.GEN_AI_TOOL_CALL_RESULT] = _text_or_json(data.result)
+    _add_tool(attributes, data)
     return attributes
 
 
-def _common(data: Common) -> Attributes:
-    attributes = _metadata(data.metadata)
+def _common(data: Common) -> Described:
     code, message = data.status
+    attributes: Described = {**_metadata(data.metadata)} if data.metadata else {}
     attributes[sc.TCC_STATUS_CODE] = code
     if message is not None:
         attributes[sc.TCC_STATUS_MESSAGE] = message
@@ -254,6 +264,15 @@ def _common(data: Common) -> Attributes:
     if data.declared is not None:
         attributes[sc.TCC_STEP_NAME], attributes[sc.TCC_STEP_TYPE] = data.declared
     return attributes
+
+
+def _text_or_json(value: str | bytes) -> str | Utf8:
+    return Utf8(value) if type(value) is bytes else value  # type: ignore[return-value]  # mypy does not narrow by `type`
+
+
+def legible(described: Mapping[str, Any]) -> Attributes:
+    """The same attributes as anybody else's, without texts in UTF-8."""
+    return {key: str(value) if type(value) is Utf8 else value for key, value in described.items()}
 
 
 def died_attributes() -> Attributes:
@@ -278,11 +297,6 @@ def undeliverable_attributes(reason: str, size: int | None) -> Attributes:
     return attributes
 
 
-def _streamed(data: Common) -> Attributes:
-    seconds = data.time_to_first_chunk
-    return {} if seconds is None else {sc.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: seconds}
-
-
 def _metadata(metadata: Mapping[str, object]) -> Attributes:
     attributes: Attributes = {}
     for key, value in list(metadata.items()):  # another thread may be adding
@@ -290,15 +304,19 @@ def _metadata(metadata: Mapping[str, object]) -> Attributes:
     return attributes
 
 
-def _agent(data: RunData) -> Attributes:
-    if data.agent is None:
-        return {}
-    agent = clean_text(data.agent)
-    return {sc.GEN_AI_AGENT_NAME: agent, sc.TCC_AGENT: agent}
+def _add_prompt(attributes: dict[str, Any], data: RunData | StepData) -> None:
+    if data.prompt is not None:
+        attributes[sc.GEN_AI_INPUT_MESSAGES] = Utf8(data.prompt.messages)
+        if data.prompt.system is not None:
+            attributes[sc.GEN_AI_SYSTEM_INSTRUCTIONS] = Utf8(data.prompt.system)
 
 
-def _model(data: StepData) -> Attributes:
-    attributes: Attributes = {}
+def _add_agent(attributes: dict[str, Any], data: RunData) -> None:
+    if data.agent is not None:
+        attributes[sc.GEN_AI_AGENT_NAME] = attributes[sc.TCC_AGENT] = clean_text(data.agent)
+
+
+def _add_model(attributes: dict[str, Any], data: StepData) -> None:
     requested, used = data.model
     if requested is not None:
         attributes[sc.GEN_AI_REQUEST_MODEL] = clean_text(requested)
@@ -306,20 +324,16 @@ def _model(data: StepData) -> Attributes:
         attributes[sc.GEN_AI_RESPONSE_MODEL] = clean_text(used)
     if data.provider is not None:
         attributes[sc.GEN_AI_PROVIDER_NAME] = clean_text(data.provider)
-    return attributes
 
 
-def _tool(data: ToolCallData) -> Attributes:
-    attributes: Attributes = {}
+def _add_tool(attributes: dict[str, Any], data: ToolCallData) -> None:
     if data.name is not None:
         attributes[sc.GEN_AI_TOOL_NAME] = clean_text(data.name)
     if data.description is not None:
         attributes[sc.GEN_AI_TOOL_DESCRIPTION] = clean_text(data.description)
-    return attributes
 
 
-def _tokens(tokens: Tokens) -> Attributes:
-    attributes: Attributes = {}
+def _add_tokens(attributes: dict[str, Any], tokens: Tokens) -> None:
     total = tokens.input
     if total is not None:
         attributes[sc.GEN_AI_USAGE_INPUT_TOKENS] = attribute_value(total)  # a sum can outgrow 64 bits
@@ -331,7 +345,6 @@ def _tokens(tokens: Tokens) -> Attributes:
         attributes[sc.GEN_AI_USAGE_OUTPUT_TOKENS] = tokens.completion
     if tokens.reasoning is not None:
         attributes[sc.GEN_AI_USAGE_REASONING_OUTPUT_TOKENS] = tokens.reasoning
-    return attributes
 
 
 def cost_attributes(cost: Cost) -> Attributes:
@@ -422,6 +435,26 @@ def exception_attributes(error: BaseException) -> Attributes:
         sc.EXCEPTION_MESSAGE: without_secrets(as_text(error)),
         sc.EXCEPTION_STACKTRACE: without_secrets(as_text("".join(traceback.format_exception(error)))),
     }
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+_STRUCTURED: Final = (
+    sc.GEN_AI_INPUT_MESSAGES,
+    sc.GEN_AI_OUTPUT_MESSAGES,
+    sc.GEN_AI_SYSTEM_INSTRUCTIONS,
+    sc.GEN_AI_TOOL_DEFINITIONS,
+)
+
+
+def on_event(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a span carries as an event carries it, on which what is structured must not be JSON text."""
+    made = dict(attributes)
+    for key in _STRUCTURED:
+        if isinstance(text := made.get(key), str):
+            with suppress(ValueError, RecursionError):  # it was cut, or replaced
+                made[key] = parsed_json(text)
+    return made
 
 
 # --- feedback --------------------------------------------------------------------------------------------------------

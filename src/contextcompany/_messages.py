@@ -1,6 +1,6 @@
 """Knows the messages of OpenAI, Anthropic, Gemini and LangChain, and writes all of them in GenAI shape.
 
-Values in, JSON text out. Nothing here raises, whatever it is given: what is not recognised is kept as text.
+Values in, JSON in UTF-8 out. Nothing here raises, whatever it is given: what is not recognised is kept as text.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from contextcompany._content import as_text, clean_text, dumps, plain_json
+from contextcompany._content import as_text, clean_text, dumps, dumps_utf8, plain_json
 from contextcompany._envelopes import said_by_request, said_by_response, whole_response
 from contextcompany._message_parts import (
     SEQUENCES,
@@ -91,11 +91,11 @@ _FINISH = {
 
 
 class Prompt(NamedTuple):
-    """JSON texts of what went to the model; None where the value did not carry it."""
+    """JSON of what went to the model, in UTF-8; None where the value did not carry it."""
 
-    messages: str
-    system: str | None
-    tools: str | None
+    messages: bytes
+    system: bytes | None
+    tools: bytes | None
     said: StepData | None = None
     """What a whole request says beside its messages."""
 
@@ -112,29 +112,29 @@ class Response:
     """What a whole response says beside its messages."""
 
     def __init__(
-        self, messages: list[tuple[str, str | None]], finish_reason: str | None, said: StepData | None = None
+        self, messages: list[tuple[bytes, str | None]], finish_reason: str | None, said: StepData | None = None
     ) -> None:
         self._messages = messages
         self.finish_reason = finish_reason
         self.said = said
 
-    def render(self, finish_reason: str | None) -> str:
-        """JSON text of the output messages; the given reason serves those that came without one."""
-        return "[" + ",".join([_finished(text, own or finish_reason) for text, own in self._messages]) + "]"
+    def render(self, finish_reason: str | None) -> bytes:
+        """JSON of the output messages, in UTF-8; the given reason serves those that came without one."""
+        return b"[%b]" % b",".join([_finished(message, own or finish_reason) for message, own in self._messages])
 
 
 def prompt(value: object, system: object = None) -> Prompt:
     """Text, messages or a whole request as GenAI input messages; what is neither is one user message."""
     instructions = None if system is None else system_parts(system)
     if type(value) is str and value and value[0] not in _OPENERS:
-        return Prompt(f"[{_text_message('user', value)}]", instructions, None)
+        return Prompt(b"[%b]" % _text_message(b"user", value), instructions, None)
     try:
         found = _prompt(_readable(value), instructions)
     except Exception:  # noqa: BLE001  # the value's own code may raise anything
         found = None
     if found is not None:
         return found
-    return Prompt(f"[{_text_message('user', _whole(value))}]", instructions, None)
+    return Prompt(b"[%b]" % _text_message(b"user", _whole(value)), instructions, None)
 
 
 def response(value: object) -> Response:
@@ -154,48 +154,50 @@ def response(value: object) -> Response:
             found = None
     if found is not None:
         return _response(found, None if fields is None else said_by_response(fields))
-    return Response([(_text_message("assistant", _whole(value))[:-1], None)], None)
+    return Response([(_text_message(b"assistant", _whole(value))[:-1], None)], None)
 
 
-def system_parts(value: object) -> str:
-    """System instructions as a JSON list of GenAI parts."""
+def system_parts(value: object) -> bytes:
+    """System instructions as a JSON list of GenAI parts, in UTF-8."""
     if type(value) is str and value[:1] != "[":
-        return f'[{{"type":"text","content":{dumps(value)}}}]'
+        return b'[{"type":"text","content":%b}]' % dumps_utf8(value)
     try:
-        return dumps(_system_parts(value))
+        return dumps_utf8(_system_parts(value))
     except Exception:  # noqa: BLE001  # the value's own code may raise anything
-        return dumps([{"type": "text", "content": as_text(value)}])
+        return dumps_utf8([{"type": "text", "content": as_text(value)}])
 
 
-def tool_definitions(value: object) -> str:
-    """Tool definitions as a JSON list in GenAI shape; text that is no JSON list or object is kept as it is."""
+def tool_definitions(value: object) -> bytes:
+    """Tool definitions as a JSON list in GenAI shape, in UTF-8; text that is no JSON list or object stays as it is."""
     try:
         if type(value) is list and (text := plain_json(value)) is not None and len(text) <= _MAX_REMEMBERED:
             return _remembered_tools(text)
         if is_text(value):
             read = _read(value)
-            return clean_text(value) if read is None else dumps(list(_tools(read)))
-        return "[]" if value is None else dumps(list(_tools(value)))
+            return clean_text(value).encode() if read is None else dumps_utf8(list(_tools(read)))
+        return b"[]" if value is None else dumps_utf8(list(_tools(value)))
     except Exception:  # noqa: BLE001  # the value's own code may raise anything
-        return dumps([_unknown_tool(as_text(value))])
+        return dumps_utf8([_unknown_tool(as_text(value))])
 
 
 _MAX_REMEMBERED = 65_536
 
 
 @lru_cache(maxsize=64)
-def _remembered_tools(text: bytes) -> str:
+def _remembered_tools(text: bytes) -> bytes:
     """An agent offers the same tools at every step; to look them up by their JSON text takes a fifth of the time."""
-    return dumps(list(_tools(parsed_json(text.decode()))))
+    return dumps_utf8(list(_tools(parsed_json(text.decode()))))
 
 
 def _whole(value: object) -> str:
     """Text and bytes as text, anything else as its JSON text."""
+    if type(value) is str:
+        return value  # what cannot be encoded in it is replaced when it becomes part of a JSON text
     return as_text(value) if issubclass(type(value), (str, bytes, bytearray)) else dumps(value)
 
 
-def _text_message(role: str, text: str) -> str:
-    return f'{{"role":"{role}","parts":[{{"type":"text","content":{dumps(text)}}}]}}'
+def _text_message(role: bytes, text: str) -> bytes:
+    return b'{"role":"%b","parts":[{"type":"text","content":%b}]}' % (role, dumps_utf8(text))
 
 
 def _readable(value: object) -> object:
@@ -225,21 +227,21 @@ def _read(text: str) -> Any:
 # -- requests ----------------------------------------------------------------------------------------------------
 
 
-def _prompt(value: object, instructions: str | None) -> Prompt | None:
+def _prompt(value: object, instructions: bytes | None) -> Prompt | None:
     """Messages, one message, parts of a message or a request; None for anything else."""
     if type(value) in SEQUENCES:
         messages = _history_or_parts(value, "user")
-        return None if messages is None else Prompt(dumps(messages), instructions, None)
+        return None if messages is None else Prompt(dumps_utf8(messages), instructions, None)
     fields = view(value)
     if fields is None:
         return None
     message = _message(fields, "user") or _one_message(known_parts([value]), "user")
     if message is not None:
-        return Prompt(dumps([message]), instructions, None)
+        return Prompt(dumps_utf8([message]), instructions, None)
     return _request(fields, instructions)
 
 
-def _request(fields: Fields, instructions: str | None) -> Prompt | None:
+def _request(fields: Fields, instructions: bytes | None) -> Prompt | None:
     messages = _request_messages(fields)
     if messages is None:
         return None
@@ -248,7 +250,8 @@ def _request(fields: Fields, instructions: str | None) -> Prompt | None:
         system = first(fields, *_SYSTEM_KEYS) or first(config, *_SYSTEM_KEYS)
         instructions = system_parts(system) if system else None
     tools = first(fields, "tools", "functions") or first(config, "tools")
-    return Prompt(dumps(messages), instructions, tool_definitions(tools) if tools else None, said_by_request(fields))
+    offered = tool_definitions(tools) if tools else None
+    return Prompt(dumps_utf8(messages), instructions, offered, said_by_request(fields))
 
 
 _SYSTEM_KEYS = ("system", "instructions", "system_instruction", "systemInstruction")
@@ -472,10 +475,10 @@ _Choice = tuple[Fields, object]
 
 
 def _response(choices: list[_Choice], said: StepData | None) -> Response:
-    texts: list[tuple[str, str | None]] = []
+    texts: list[tuple[bytes, str | None]] = []
     for message, reason in choices:
         kept = {key: value for key, value in message.items() if key != "finish_reason"}
-        texts.append((dumps(kept)[:-1], _word(reason)))
+        texts.append((dumps_utf8(kept)[:-1], _word(reason)))
     return Response(texts, next((reason for _, reason in texts if reason), None), said)
 
 
@@ -483,9 +486,9 @@ def _word(reason: object) -> str | None:
     return as_text(reason) or None
 
 
-def _finished(text: str, reason: str | None) -> str:
+def _finished(message: bytes, reason: str | None) -> bytes:
     word = _word(reason) or "stop"
-    return f'{text},"finish_reason":{dumps(_FINISH.get(word.lower(), word))}}}'
+    return b'%b,"finish_reason":%b}' % (message, dumps_utf8(_FINISH.get(word.lower(), word)))
 
 
 def _choices(value: object, fields: Fields | None) -> list[_Choice] | None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, SpanKind, Tracer
 
     from contextcompany._identity import RunIdentity
-    from contextcompany._mapping import Attributes
+    from contextcompany._mapping import Attributes, Described
     from contextcompany._recording import Recording
     from contextcompany._settings import Destination, Settings
 
@@ -147,6 +147,7 @@ class _Sink(Protocol):
     """Where ended spans and events go."""
 
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None: ...
+    def put_recorded(self, span: RecordedSpan, destination: Destination | None, size: int) -> None: ...
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool: ...
     def opened(self, span: SpanContext, recording: Any, *, is_run: bool) -> None: ...
     def left(self, span: SpanContext) -> None: ...
@@ -190,9 +191,8 @@ class OTelPipeline:
         self._foreign = ForeignSpans(lambda _: True, self.foreign_span_ended)
         self._foreign_ids: IdGenerator = self._ids
         # `service.name` as the SDK itself would find it, unless it was set here.
-        resource = Resource.create({SERVICE_NAME: settings.service_name} if settings.service_name else None)
-        self._resource = resource
-        self._scope = InstrumentationScope(SCOPE, __version__, SCHEMA_URL)
+        self.resource = Resource.create({SERVICE_NAME: settings.service_name} if settings.service_name else None)
+        self.scope = InstrumentationScope(SCOPE, __version__, SCHEMA_URL)
         self._console = Console() if settings.console else None
         self._provider = provider
         self._tracer = None if provider is None else self._get_tracer(provider)
@@ -234,7 +234,7 @@ class OTelPipeline:
         return span
 
     def end_span(
-        self, span: Span, name: str, status: Status, attributes: Attributes, started_with: Attributes, end_ns: int
+        self, span: Span, name: str, status: Status, attributes: Described, started_with: Attributes, end_ns: int
     ) -> None:
         """Give the span what is known at its end, and end it."""
         code, description = StatusCode.OK, None
@@ -243,7 +243,7 @@ class OTelPipeline:
         if isinstance(span, RecordedSpan):
             span.write(name, code, description, attributes)
         else:
-            self._write(span, name, code, description, attributes, started_with)
+            self._write(span, name, code, description, _mapping.legible(attributes), started_with)
             _hooked.add(span.get_span_context().span_id)
         span.end(end_ns)
         if not isinstance(span, RecordedSpan):
@@ -289,8 +289,9 @@ class OTelPipeline:
             self._not_recorded()
             return False
         allowed = self.policy.apply(Carried(event_name, attributes)).attributes
-        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=allowed)
-        return self.delivery.put_log(ReadWriteLogRecord(record, self._resource, self._scope, _NO_LIMITS), destination)
+        said = _mapping.on_event(allowed)
+        record = LogRecord(timestamp=self.now(), context=context, event_name=event_name, attributes=said)
+        return self.delivery.put_log(ReadWriteLogRecord(record, self.resource, self.scope, _NO_LIMITS), destination)
 
     def opened(self, recording: Recording[Any]) -> None:
         """Let delivery know of something that is open."""
@@ -303,18 +304,14 @@ class OTelPipeline:
         """Let delivery know of something that is open no more, though its span did not end."""
         self.delivery.left(recording.span.get_span_context())
 
-    def snapshot(
-        self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status
-    ) -> Snapshot | None:
+    def snapshot(self, span: Span, name: str, so_far: Described, if_died: Described, status: Status) -> Snapshot | None:
         """Something open for delivery to keep, within the content policy."""
         if not isinstance(span, RecordedSpan):
             return None
-        died = span.snapshot(
-            self._resource, self._scope, name, SpanStatus(StatusCode.ERROR, status.message), if_died, self.now()
-        )
+        died = span.snapshot(name, SpanStatus(StatusCode.ERROR, status.message), if_died, self.now())
 
         def now() -> ReadableSpan:
-            opened = span.snapshot(self._resource, self._scope, name, SpanStatus(), so_far, None)
+            opened = span.snapshot(name, SpanStatus(), so_far, None)
             return within(self.policy, opened, is_last=False)
 
         return Snapshot(within(self.policy, died, is_last=False), now, span.destination)
@@ -333,11 +330,15 @@ class OTelPipeline:
     def span_ended(self, span: RecordedSpan) -> None:
         """Queue a span of ours that has just ended."""
         _diagnostics.LOGGER.debug("Recorded %s.", span)
-        readable = span.readable(self._resource, self._scope)
+        attributes = span.plain_attributes()
+        size = None if attributes is None else self.policy.size_if_sound(attributes)
+        if size is not None and not following and self._console is None:  # most of the time
+            self.delivery.put_recorded(span, span.destination, size)
+            return
+        readable = span.readable()
         if following:
             readable = self._foreign.step_ended(readable)
-        attributes = span.plain_attributes()
-        if attributes is None or not self.policy.passes(attributes):
+        if size is None:
             readable = within(self.policy, readable)
         self.delivery.put_span(readable, span.destination)
         if self._console is not None:
@@ -348,7 +349,7 @@ class OTelPipeline:
         """What instrumentors that `instrument()` switched on record through: the user's provider, or one of ours."""
         if self._provider is not None:
             return self._provider
-        return private_provider(self._resource, self._foreign_ids, self._foreign)
+        return private_provider(self.resource, self._foreign_ids, self._foreign)
 
     def foreign_span_ended(self, span: ReadableSpan, destination: Destination | None) -> None:
         """Queue a span of other instrumentation that has just ended."""
@@ -531,6 +532,9 @@ class _Nowhere:
         self.why = why
 
     def put_span(self, span: ReadableSpan, destination: Destination | None) -> None:  # noqa: ARG002 - the interface
+        _diagnostics.count(self.reason)
+
+    def put_recorded(self, span: RecordedSpan, destination: Destination | None, size: int) -> None:  # noqa: ARG002 - the interface
         _diagnostics.count(self.reason)
 
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:  # noqa: ARG002 - the interface

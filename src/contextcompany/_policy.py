@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 import orjson
 
 from contextcompany import _diagnostics
-from contextcompany._content import MAX_DEPTH, as_text, clean_text, dumps
+from contextcompany._content import MAX_DEPTH, Utf8, as_text, clean_text, dumps
 from contextcompany._detectors import DETECTORS
 from contextcompany._fitting import (
     NESTS,
@@ -56,6 +56,9 @@ _LONGEST_NAME = 256
 _MAX_NAMED = 32
 """Names of attributes that were cut, or redacted, that a span carries; the others are only numbered."""
 
+_SCHEMA = "parameters"
+"""Of a tool: a JSON schema, which has to stay one."""
+
 _SCALARS = frozenset({bool, int, float, type(None)})
 
 
@@ -94,27 +97,37 @@ class Policy:
         """What of a span's size is set aside for the names of what was cut or redacted."""
         return min(2 * _MAX_NAMED * 128, self.max_span_size // 4)
 
-    def passes(self, attributes: Mapping[str, Any]) -> bool:
-        """Whether attributes that hold no failure may travel as they are, without a closer look. Most do."""
+    def size_if_sound(self, attributes: Mapping[str, Any]) -> int | None:
+        """How many characters attributes that hold no failure have, if they may travel as they are; most do.
+
+        `None` for those that need a closer look.
+        """
         if not self._is_passive:
-            return False
+            return None
         total = len("".join(attributes))
         for value in attributes.values():
             kind = type(value)
             if kind is str:
                 total += len(value)
+            elif kind is Utf8:
+                total += len(value.data)
             elif kind is int or kind is float or kind is bool:
                 continue
             else:
                 total += _rough_size(value)
-        return total <= self._small or (4 * total <= self._room and self._fits(attributes))
+        is_sound = total <= self._small or (4 * total <= self._room and self._fits(attributes))
+        return total if is_sound else None
 
     def _fits(self, attributes: Mapping[str, Any]) -> bool:
         """Whether each attribute is within every limit, though not small."""
         for value in attributes.values():
-            if type(value) in _SCALARS:
+            kind = type(value)
+            if kind is Utf8:
+                if len(value.data) > self.max_value_size or may_hold_payload(value.data):
+                    return False
+            elif kind in _SCALARS:
                 continue
-            if type(value) is not str:
+            elif kind is not str:
                 if _rough_size(value) > self._small:
                     return False
             elif len(value) > self._small:
@@ -138,7 +151,7 @@ class Policy:
             len(carried.name) <= _LONGEST_NAME
             and not (carried.events or carried.links or carried.description is not None)
             and carried.attributes.keys().isdisjoint(FAILURE_KEYS)
-            and self.passes(carried.attributes)
+            and self.size_if_sound(carried.attributes) is not None
         ):
             return carried
         try:
@@ -562,7 +575,7 @@ def _lengths(value: Any, kind: str) -> Any:
             if type(child) in (dict, list) and (not is_object or key in NESTS):
                 stack.append(child)
             elif not (is_object and key in STRUCTURE and type(child) not in (dict, list)) and child is not None:
-                node[key] = _length(child)
+                node[key] = {"$comment": _length(child)} if key == _SCHEMA and type(child) is dict else _length(child)
     return dumps(tree)
 
 

@@ -44,6 +44,7 @@ from contextcompany._mapping import (
     EXCEPTION_EVENT,
     SHUTDOWN,
     Attributes,
+    Described,
     exception_attributes,
     exception_type,
     scope_attributes,
@@ -102,7 +103,7 @@ class Pipeline(Protocol):
         """Start a span; with `identity`, under exactly these ids."""
 
     def end_span(
-        self, span: Span, name: str, status: Status, attributes: Attributes, started_with: Attributes, end_ns: int
+        self, span: Span, name: str, status: Status, attributes: Described, started_with: Attributes, end_ns: int
     ) -> None:
         """Give the span what is known at its end, and end it. Not called for a span that is not recording."""
 
@@ -115,7 +116,7 @@ class Pipeline(Protocol):
     def left(self, recording: Recording[Any]) -> None:
         """Note that something is open no more, though its span did not end."""
 
-    def snapshot(self, span: Span, name: str, so_far: Attributes, if_died: Attributes, status: Status) -> Any:
+    def snapshot(self, span: Span, name: str, so_far: Described, if_died: Described, status: Status) -> Any:
         """Something open for delivery to keep: as it is, and as it is to be sent if the process dies."""
 
     def emit(self, event_name: str, attributes: Attributes, context: Context, destination: Destination | None) -> bool:
@@ -270,10 +271,10 @@ class Recording(Generic[DataT]):
     def _name(self) -> str:
         raise NotImplementedError
 
-    def _attributes(self) -> Attributes:
+    def _attributes(self) -> Described:
         raise NotImplementedError
 
-    def _describe(self, data: DataT) -> Attributes:
+    def _describe(self, data: DataT) -> Described:
         """As it would be sent if this were all."""
         raise NotImplementedError
 

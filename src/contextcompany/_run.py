@@ -259,7 +259,8 @@ class Run(Recording[RunData]):
             strays.add(child)
         now = self._pipeline.now()
         # Spans of the SDK and ours have these, but not one that is not recorded.
-        attributes = {**getattr(self._span, "attributes", {}), **self._attributes(), **self._run.shared}
+        described = _mapping.legible(self._attributes())
+        attributes = {**getattr(self._span, "attributes", {}), **described, **self._run.shared}
         events: Sequence[Any] = getattr(self._span, "events", ())
         try:
             self._pipeline.emit(_mapping.SUSPENDED_EVENT, attributes, self._inside, self._run.destination)
@@ -310,10 +311,10 @@ class Run(Recording[RunData]):
     def _name(self) -> str:
         return _mapping.run_name(self._data)
 
-    def _attributes(self) -> _mapping.Attributes:
+    def _attributes(self) -> _mapping.Described:
         return self._describe(self._data)
 
-    def _describe(self, data: RunData) -> _mapping.Attributes:
+    def _describe(self, data: RunData) -> _mapping.Described:
         return _mapping.run_attributes(data)
 
     def _before_end(self) -> None:

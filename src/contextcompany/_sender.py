@@ -91,7 +91,7 @@ class Sender:
     Args:
         shelf: What waits.
         endpoints: Where each signal goes.
-        label: The destination for people, without anything secret.
+        label: Where spans go, for people, without anything secret.
         is_default: Nothing was configured: that nothing listens is to be expected.
         keep: Whether what fails is tried again; otherwise it is dropped.
         clock: What deadlines are measured by.
@@ -116,7 +116,7 @@ class Sender:
             signal: Lane(
                 shelf,
                 endpoint,
-                label=label if signal == "traces" else f"{label} ({signal})",
+                label=label if signal == "traces" else endpoint.label,
                 is_default=is_default,
                 keep=keep,
                 clock=clock,

@@ -104,6 +104,11 @@ class Endpoint:
     client_key: str | None = None
     proxy: str | None = field(default=None, repr=False)
 
+    @property
+    def label(self) -> str:
+        """The URL, for people: without what may be secret in it."""
+        return public_url(self.url)
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -139,7 +144,7 @@ class Destination:
     @property
     def label(self) -> str:
         """The URL for spans, for people: without what may be secret in it."""
-        return public_url(self.traces.url)
+        return self.traces.label
 
     @property
     def is_default(self) -> bool:

@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, TraceFlags, get_current_span
 
 from contextcompany import _diagnostics
-from contextcompany._content import as_text, attribute_value
+from contextcompany._content import Utf8, as_text, attribute_value
 from contextcompany._identity import random_span_id, random_trace_id
-from contextcompany._mapping import EXCEPTION_EVENT, exception_attributes
+from contextcompany._mapping import EXCEPTION_EVENT, exception_attributes, legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue
 
     from contextcompany._identity import RunIdentity
-    from contextcompany._mapping import Attributes
+    from contextcompany._mapping import Attributes, Described
     from contextcompany._settings import Destination
 
 __all__ = ["RecordedSpan"]
@@ -37,7 +37,14 @@ _LONGEST_NAME = 256
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
 
+_UNSET, _OK = Status(), Status(StatusCode.OK)
+
+
 class _Owner(Protocol):
+    @property
+    def resource(self) -> Resource: ...
+    @property
+    def scope(self) -> InstrumentationScope: ...
     @property
     def now(self) -> Callable[[], int]: ...
     def span_ended(self, span: RecordedSpan) -> None: ...
@@ -46,8 +53,11 @@ class _Owner(Protocol):
 class RecordedSpan(Span):
     """A span that is always recorded. Its owner gets it once, on the thread that ends it.
 
-    `attributes` and `links` are taken as they are; what comes through the OpenTelemetry API afterwards is cleaned.
+    `attributes` and `links` are taken as they are, and `attributes` is its own from then on; what comes through the
+    OpenTelemetry API afterwards is cleaned. It can be read as the SDK's spans can.
     """
+
+    dropped_attributes = dropped_events = dropped_links = 0
 
     def __init__(
         self,
@@ -71,10 +81,10 @@ class RecordedSpan(Span):
         self._context = SpanContext(trace_id, span_id, False, _SAMPLED, parent.trace_state)
         self._name = name
         self._kind = kind
-        self._attributes: dict[str, AnyValue] = {**attributes}
+        self._attributes: dict[str, AnyValue | Utf8] = attributes  # type: ignore[assignment]  # of a wider type from now on
         self._links = links
         self._events: list[Event] = []
-        self._status: tuple[StatusCode, str | None] = (StatusCode.UNSET, None)
+        self._status = _UNSET
         self._start_ns = start_ns
         self._end_ns: int | None = None
         self._is_told = False
@@ -84,8 +94,36 @@ class RecordedSpan(Span):
     # -- what was recorded so far, under the names that the SDK's spans have for it ----------------------------------
 
     @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def kind(self) -> SpanKind:
+        return self._kind
+
+    @property
+    def start_time(self) -> int:
+        return self._start_ns
+
+    @property
+    def end_time(self) -> int | None:
+        return self._end_ns
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+    @property
+    def resource(self) -> Resource:
+        return self._owner.resource
+
+    @property
+    def instrumentation_scope(self) -> InstrumentationScope:
+        return self._owner.scope
+
+    @property
     def attributes(self) -> Mapping[str, AnyValue]:
-        return self._attributes
+        return legible(self._attributes)
 
     @property
     def events(self) -> Sequence[Event]:
@@ -126,9 +164,9 @@ class RecordedSpan(Span):
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """OK is final and UNSET is ignored: https://opentelemetry.io/docs/specs/otel/trace/api/#set-status."""
         code, text = (status.status_code, status.description) if isinstance(status, Status) else (status, description)
-        if code is StatusCode.UNSET or self._status[0] is StatusCode.OK or not self._is_open("set_status"):
+        if code is StatusCode.UNSET or self._status.status_code is StatusCode.OK or not self._is_open("set_status"):
             return
-        self._status = (code, None if text is None or code is StatusCode.OK else as_text(text))
+        self._status = _OK if code is StatusCode.OK else Status(code, None if text is None else as_text(text))
 
     def add_event(
         self, name: str, attributes: Mapping[str, AnyValue] | None = None, timestamp: int | None = None
@@ -165,58 +203,46 @@ class RecordedSpan(Span):
 
     # -- ours ------------------------------------------------------------------------------------------------------
 
-    def write(self, name: str, status: StatusCode, description: str | None, attributes: Attributes) -> None:
+    def write(self, name: str, status: StatusCode, description: str | None, attributes: Described) -> None:
         """Set everything at once, from values that are clean already."""
         self._name = name
-        self._status = (status, description)
+        self._status = _OK if status is StatusCode.OK else Status(status, description)
         self._attributes.update(attributes)
 
-    def plain_attributes(self) -> dict[str, AnyValue] | None:
-        """Its attributes, if they are all that holds more text than a name, and nobody set any from outside."""
-        if self._is_told or self._links or self._status[1] is not None or len(self._name) > _LONGEST_NAME:
+    def own_attributes(self) -> dict[str, AnyValue | Utf8]:
+        """Its attributes as they are kept, to be encoded."""
+        return self._attributes
+
+    def plain_attributes(self) -> dict[str, AnyValue | Utf8] | None:
+        """The same, if they are all that holds more text than a name, and nobody set any from outside."""
+        if self._is_told or self._links or self._status.description is not None or len(self._name) > _LONGEST_NAME:
             return None
         return self._attributes
 
-    def snapshot(
-        self,
-        resource: Resource,
-        scope: InstrumentationScope,
-        name: str,
-        status: Status,
-        attributes: Attributes,
-        end_ns: int | None,
-    ) -> ReadableSpan:
+    def snapshot(self, name: str, status: Status, attributes: Described, end_ns: int | None) -> ReadableSpan:
         """It with what is known so far; without `end_ns`, as one that is open."""
+        return self._readable(name, legible({**self._attributes, **attributes}), list(self._events), status, end_ns)
+
+    def readable(self) -> ReadableSpan:
+        """What exporters take."""
+        return self._readable(self._name, self.attributes, self._events, self._status, self._end_ns)
+
+    def _readable(
+        self, name: str, attributes: Mapping[str, AnyValue], events: Sequence[Event], status: Status, end_ns: int | None
+    ) -> ReadableSpan:
         return ReadableSpan(
             name=name,
             context=self._context,
             parent=self._parent,
-            resource=resource,
-            attributes={**self._attributes, **attributes},
-            events=list(self._events),
+            resource=self._owner.resource,
+            attributes=attributes,
+            events=events,
             links=self._links,
             kind=self._kind,
             status=status,
             start_time=self._start_ns,
             end_time=end_ns,
-            instrumentation_scope=scope,
-        )
-
-    def readable(self, resource: Resource, scope: InstrumentationScope) -> ReadableSpan:
-        """What exporters take."""
-        return ReadableSpan(
-            name=self._name,
-            context=self._context,
-            parent=self._parent,
-            resource=resource,
-            attributes=self._attributes,
-            events=self._events,
-            links=self._links,
-            kind=self._kind,
-            status=Status(*self._status),
-            start_time=self._start_ns,
-            end_time=self._end_ns,
-            instrumentation_scope=scope,
+            instrumentation_scope=self._owner.scope,
         )
 
 

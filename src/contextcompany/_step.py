@@ -108,8 +108,10 @@ class Step(Recording[StepData]):
             told = Model(dict.get(requested, "requested"), dict.get(requested, "used", used))
         else:
             told = Model(requested, used)
+        before = self._data.model
         self._data.model = Model(
-            *(old if new is None else as_text(new) for old, new in zip(self._data.model, told, strict=True))
+            before.requested if told.requested is None else as_text(told.requested),
+            before.used if told.used is None else as_text(told.used),
         )
         return self
 
@@ -142,15 +144,13 @@ class Step(Recording[StepData]):
             reasoning: The part of the output tokens that was reasoning.
         """
         self._check("tokens()")
-        told = Tokens(
-            uncached=_token_count(prompt_uncached if uncached is None else uncached),
-            cached=_token_count(prompt_cached if cached is None else cached),
-            cache_write=_token_count(cache_write),
-            completion=_token_count(completion),
-            reasoning=_token_count(reasoning),
-        )
+        before = self._data.tokens
         self._data.tokens = Tokens(
-            *(old if new is None else new for old, new in zip(self._data.tokens, told, strict=True))
+            _token_count(prompt_uncached if uncached is None else uncached, before.uncached),
+            _token_count(prompt_cached if cached is None else cached, before.cached),
+            _token_count(cache_write, before.cache_write),
+            _token_count(completion, before.completion),
+            _token_count(reasoning, before.reasoning),
         )
         return self
 
@@ -285,7 +285,7 @@ class Step(Recording[StepData]):
     def _name(self) -> str:
         return _mapping.step_name(self._data)
 
-    def _attributes(self) -> _mapping.Attributes:
+    def _attributes(self) -> _mapping.Described:
         data = self._data
         self._take_pieces()
         for told in (data.prompt, data.response):
@@ -296,7 +296,7 @@ class Step(Recording[StepData]):
             data.cost = _pricing.calculated_cost(data, self._start_ns)
         return self._describe(data)
 
-    def _describe(self, data: StepData) -> _mapping.Attributes:
+    def _describe(self, data: StepData) -> _mapping.Described:
         return _mapping.step_attributes(data)
 
     def _without_content(self, data: StepData) -> None:
@@ -393,11 +393,12 @@ def current_step() -> Step | None:
     return recording if isinstance(recording, Step) else None
 
 
-def _token_count(value: object) -> int | None:
+def _token_count(value: object, before: int | None) -> int | None:
+    """The count that was told, or else the one before."""
     if value is None:
-        return None
+        return before
     count = as_int(value)
     if count is not None and count >= 0:
         return count
     _diagnostics.refuse("tokens()", "whole numbers from 0", value)
-    return None
+    return before

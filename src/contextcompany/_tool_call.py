@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from opentelemetry.trace import SpanKind
 
 from contextcompany import _configure, _diagnostics, _mapping
-from contextcompany._content import as_text, dumps
+from contextcompany._content import as_text, dumps_utf8
 from contextcompany._context import current_recording
 from contextcompany._data import ToolCallData
 from contextcompany._recording import Place, Recording, Time, place_for_child
@@ -95,7 +95,7 @@ class ToolCall(Recording[ToolCallData]):
     def _name(self) -> str:
         return _mapping.tool_call_name(self._data)
 
-    def _attributes(self) -> _mapping.Attributes:
+    def _attributes(self) -> _mapping.Described:
         if not self._data.name:
             _diagnostics.warn(
                 "no_name",
@@ -104,7 +104,7 @@ class ToolCall(Recording[ToolCallData]):
             )
         return self._describe(self._data)
 
-    def _describe(self, data: ToolCallData) -> _mapping.Attributes:
+    def _describe(self, data: ToolCallData) -> _mapping.Described:
         return _mapping.tool_call_attributes(data)
 
     def _without_content(self, data: ToolCallData) -> None:
@@ -121,5 +121,5 @@ def current_tool_call() -> ToolCall | None:
     return recording if isinstance(recording, ToolCall) else None
 
 
-def _json_text(value: object) -> str:
-    return as_text(value) if isinstance(value, str) else dumps(value)
+def _json_text(value: object) -> str | bytes:
+    return as_text(value) if isinstance(value, str) else dumps_utf8(value)

@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_lists(commands)
     _add_keeping(commands)
     _add_moving(commands)
+    _add_lint(commands)
     return parser
 
 
@@ -224,6 +225,37 @@ def _add_moving(commands: Any) -> None:
     )
     for each in (export, import_, diff):
         _add_db(each)
+
+
+def _add_lint(commands: Any) -> None:
+    lint = _add(
+        commands,
+        "lint",
+        "linting:lint",
+        "check an export against the GenAI conventions",
+        "Checks spans and events of any instrumentation against OpenTelemetry's GenAI conventions, and says what is "
+        "wrong, what other back ends would miss and what to do. Takes OTLP in JSON or protobuf, gzipped or not, from "
+        "files, or as it comes: `contextcompany lint --listen 4319 --for 60`. What an Observatory keeps is checked by "
+        "`contextcompany export | contextcompany lint -`. Exits with 1 if there are violations.",
+    )
+    lint.add_argument("files", nargs="*", metavar="FILE", help="a file; - is standard input")
+    lint.add_argument(
+        "--listen",
+        nargs="?",
+        type=_port,
+        const=4318,
+        metavar="PORT",
+        help="receive OTLP/HTTP on this machine and say what is found as it comes, until it is interrupted (4318)",
+    )
+    lint.add_argument("--for", type=_seconds, dest="seconds", metavar="S", help="listen for so many seconds")
+    lint.add_argument("--count", type=_limit, metavar="N", help="listen for so many requests")
+    lint.add_argument(
+        "--level",
+        choices=("violation", "improvement", "information"),
+        default="improvement",
+        help="say what is at least so bad (improvement)",
+    )
+    lint.add_argument("--rules", action="store_true", help="list what is checked, and check nothing")
 
 
 def _add_outbox(commands: Any) -> None:

@@ -30,11 +30,17 @@ __all__ = [
     "GEN_AI_CONVERSATION_COMPACTED",
     "GEN_AI_CONVERSATION_ID",
     "GEN_AI_DATA_SOURCE_ID",
+    "GEN_AI_EMBEDDINGS_DIMENSION_COUNT",
     "GEN_AI_EVALUATION_EXPLANATION",
     "GEN_AI_EVALUATION_NAME",
     "GEN_AI_EVALUATION_SCORE_LABEL",
     "GEN_AI_EVALUATION_SCORE_VALUE",
     "GEN_AI_INPUT_MESSAGES",
+    "GEN_AI_MEMORY_QUERY_TEXT",
+    "GEN_AI_MEMORY_RECORDS",
+    "GEN_AI_MEMORY_RECORD_COUNT",
+    "GEN_AI_MEMORY_RECORD_ID",
+    "GEN_AI_MEMORY_STORE_ID",
     "GEN_AI_OPERATION_NAME",
     "GEN_AI_OUTPUT_MESSAGES",
     "GEN_AI_OUTPUT_TYPE",
@@ -61,6 +67,7 @@ __all__ = [
     "GEN_AI_RESPONSE_MODEL",
     "GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK",
     "GEN_AI_RETRIEVAL_DOCUMENTS",
+    "GEN_AI_RETRIEVAL_QUERY_TEXT",
     "GEN_AI_SYSTEM_INSTRUCTIONS",
     "GEN_AI_TOOL_CALL_ARGUMENTS",
     "GEN_AI_TOOL_CALL_ID",
@@ -206,6 +213,9 @@ GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
 GEN_AI_DATA_SOURCE_ID: Final = "gen_ai.data_source.id"
 """Where an agent looks things up, by the id its GenAI system uses."""
 
+GEN_AI_EMBEDDINGS_DIMENSION_COUNT: Final = "gen_ai.embeddings.dimension.count"
+"""How many numbers each embedding was asked to have."""
+
 GEN_AI_EVALUATION_EXPLANATION: Final = "gen_ai.evaluation.explanation"
 """The reasons given for the verdict."""
 
@@ -220,6 +230,21 @@ GEN_AI_EVALUATION_SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
 
 GEN_AI_INPUT_MESSAGES: Final = "gen_ai.input.messages"
 """The messages sent to the model, oldest first."""
+
+GEN_AI_MEMORY_QUERY_TEXT: Final = "gen_ai.memory.query.text"
+"""What was looked for in it."""
+
+GEN_AI_MEMORY_RECORDS: Final = "gen_ai.memory.records"
+"""The records that were found, added or changed."""
+
+GEN_AI_MEMORY_RECORD_COUNT: Final = "gen_ai.memory.record.count"
+"""How many records were found, added, changed or removed."""
+
+GEN_AI_MEMORY_RECORD_ID: Final = "gen_ai.memory.record.id"
+"""Which record of it."""
+
+GEN_AI_MEMORY_STORE_ID: Final = "gen_ai.memory.store.id"
+"""Which memory it was."""
 
 GEN_AI_OPERATION_NAME: Final = "gen_ai.operation.name"
 """What the span did. It decides whether a span is read as a run, a step or a tool call."""
@@ -300,6 +325,9 @@ GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: Final = "gen_ai.response.time_to_first_chun
 
 GEN_AI_RETRIEVAL_DOCUMENTS: Final = "gen_ai.retrieval.documents"
 """The documents that were found."""
+
+GEN_AI_RETRIEVAL_QUERY_TEXT: Final = "gen_ai.retrieval.query.text"
+"""What documents were looked for."""
 
 GEN_AI_SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
 """The instructions given to the model apart from the conversation."""
@@ -526,9 +554,12 @@ SENSITIVE_KEYS: Final[frozenset[str]] = frozenset(
         "gen_ai.completion",
         "gen_ai.evaluation.explanation",
         "gen_ai.input.messages",
+        "gen_ai.memory.query.text",
+        "gen_ai.memory.records",
         "gen_ai.output.messages",
         "gen_ai.prompt",
         "gen_ai.retrieval.documents",
+        "gen_ai.retrieval.query.text",
         "gen_ai.system_instructions",
         "gen_ai.tool.call.arguments",
         "gen_ai.tool.call.result",
@@ -568,12 +599,14 @@ CONTENT_PATTERNS: Final[tuple[str, ...]] = (
     "gen_ai.event.content",
     "gen_ai.input.messages",
     "gen_ai.memory.query*",
+    "gen_ai.memory.query.text",
     "gen_ai.memory.records",
     "gen_ai.output.messages",
     "gen_ai.prompt",
     "gen_ai.prompt.[0-9]*",
     "gen_ai.retrieval.documents",
     "gen_ai.retrieval.query*",
+    "gen_ai.retrieval.query.text",
     "gen_ai.system_instructions",
     "gen_ai.tool.call.arguments",
     "gen_ai.tool.call.result",
@@ -669,6 +702,8 @@ IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
         "gen_ai.agent.version",
         "gen_ai.conversation.id",
         "gen_ai.data_source.id",
+        "gen_ai.memory.record.id",
+        "gen_ai.memory.store.id",
         "gen_ai.operation.name",
         "gen_ai.output.type",
         "gen_ai.prompt.name",
@@ -706,6 +741,7 @@ IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
         "tcc.redacted",
         "tcc.runId",
         "tcc.sessionId",
+        "tcc.status.code",
         "tcc.step.id",
         "tcc.step.name",
         "tcc.step.type",
@@ -870,6 +906,9 @@ class GenAiProviderNameValues:
 
 class GenAiResponseFinishReasonsValues:
     """Known values of `gen_ai.response.finish_reasons`. Others are legal."""
+
+    COMPACTION: Final = "compaction"
+    """The model stopped to shorten the conversation."""
 
     CONTENT_FILTER: Final = "content_filter"
     """The provider's filter stepped in."""

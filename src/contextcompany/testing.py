@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext
 
     from contextcompany._settings import Destination
+    from contextcompany._span import RecordedSpan
 
 __all__ = [
     "Capture",
@@ -167,6 +168,9 @@ class _Memory:
         if destination is not None:
             self.destinations[id(span)] = destination
         self.spans.append(span)
+
+    def put_recorded(self, span: RecordedSpan, destination: Destination | None, size: int) -> None:  # noqa: ARG002 - the interface
+        self.put_span(span.readable(), destination)
 
     def put_log(self, record: ReadWriteLogRecord, destination: Destination | None) -> bool:
         if destination is not None:

@@ -1,6 +1,7 @@
 """A receiver that costs next to nothing, so that it does not take the CPU that is measured.
 
-`POST` counts requests, bytes on the wire and distinct spans; `GET` tells the counts as JSON.
+`POST` counts requests, bytes on the wire and distinct spans; `GET` tells the counts as JSON. Spans are those of OTLP,
+whatever its path begins with; what the original SDK posts counts as a span each. Anything else is requests and bytes.
 """
 
 import gzip
@@ -9,7 +10,7 @@ import socket
 import time
 from collections.abc import Iterator
 from threading import Lock, Thread
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 __all__ = ["serve"]
 
@@ -24,6 +25,15 @@ def serve(latency: float) -> None:
             Thread(target=talk, args=(connection, counts, latency), daemon=True).start()
 
 
+class Head(NamedTuple):
+    """What a request begins with."""
+
+    method: bytes
+    path: bytes
+    headers: dict[bytes, bytes]
+    size: int
+
+
 class Counts:
     """What has arrived."""
 
@@ -32,11 +42,15 @@ class Counts:
         self._requests = self._bytes = 0
         self._spans: set[bytes] = set()
 
-    def add(self, body: bytes, *, is_gzip: bool) -> None:
+    def add(self, head: Head, body: bytes) -> None:
         with self._lock:
             self._requests += 1
-            self._bytes += len(body)
-            self._spans.update(spans(gzip.decompress(body) if is_gzip else body))
+            self._bytes += head.size + len(body)
+            if head.path.endswith(b"/v1/traces"):
+                is_gzip = head.headers.get(b"content-encoding") == b"gzip"
+                self._spans.update(spans(gzip.decompress(body) if is_gzip else body))
+            elif head.path.endswith(b"/v1/custom"):
+                self._spans.add(b"%d" % self._requests)
 
     def told(self) -> bytes:
         with self._lock:
@@ -47,28 +61,31 @@ class Counts:
 def talk(connection: socket.socket, counts: Counts, latency: float) -> None:
     with connection, connection.makefile("rb", buffering=2**16) as stream:
         while head := read_head(stream):
-            method, headers = head
-            if method == b"GET":
+            if head.method == b"GET":
                 answer(connection, counts.told())
                 continue
-            body = stream.read(int(headers[b"content-length"]))
+            body = stream.read(int(head.headers[b"content-length"]))
             time.sleep(latency)
-            counts.add(body, is_gzip=headers.get(b"content-encoding") == b"gzip")  # first, so that no `GET` is early
+            counts.add(head, body)  # first, so that no `GET` is early
             answer(connection, b"")
 
 
-def read_head(stream: BinaryIO) -> tuple[bytes, dict[bytes, bytes]] | None:
+def read_head(stream: BinaryIO) -> Head | None:
     try:
         first = stream.readline()
         if not first:
             return None
-        headers = {}
-        while line := stream.readline().strip():
+        headers, size = {}, len(first)
+        while line := stream.readline():
+            size += len(line)
+            if not line.strip():
+                break
             name, _, value = line.partition(b":")
             headers[name.lower()] = value.strip()
     except OSError:  # the client went away
         return None
-    return first.split(b" ", 1)[0], headers
+    method, path, _ = first.split(b" ", 2)
+    return Head(method, path, headers, size)
 
 
 def answer(connection: socket.socket, body: bytes) -> None:

@@ -2,26 +2,15 @@
 
 import socket
 from collections.abc import Iterable
-from typing import NamedTuple
 
+from contenders import EVERYTHING
 from processes import Figures, medians, receiver, work
 
-__all__ = ["PIPELINES", "compare_cost", "compare_memory", "compare_stalls", "compare_throughput"]
+__all__ = ["PIPELINES", "closed_url", "compare_cost", "compare_memory", "compare_stalls", "compare_throughput"]
 
 
-class Pipeline(NamedTuple):
-    """A contender with settings."""
-
-    contender: str
-    environ: dict[str, str]
-
-
-PIPELINES = {
-    "stock": Pipeline("by_hand", {}),
-    "ours": Pipeline("ours", {}),
-    "ours-sync": Pipeline("ours", {"TCC_DURABILITY": "sync"}),
-    "ours-memory": Pipeline("ours", {"TCC_OUTBOX": "memory"}),
-}
+PIPELINES = ("by-hand", "ours", "ours-sync", "ours-memory")
+"""The stock one of OpenTelemetry, and ours in each of its modes."""
 
 Samples = dict[str, list[Figures]]
 
@@ -151,8 +140,7 @@ def compare_stalls(names: Iterable[str], repetitions: int, rate: float, seconds:
 
 
 def run(name: str, measure: str, *arguments: object) -> Figures:
-    pipeline = PIPELINES.get(name, Pipeline(name, {}))
-    return work(measure, pipeline.contender, *arguments, environ=pipeline.environ)
+    return work(measure, name, *arguments, environ=EVERYTHING[name].environ)
 
 
 def closed_url() -> str:

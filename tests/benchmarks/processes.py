@@ -13,11 +13,18 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["Figures", "machine", "medians", "output", "received", "receiver", "work"]
+__all__ = ["Figures", "WorkerError", "machine", "medians", "output", "received", "receiver", "run", "work"]
 
 Figures = dict[str, float]
 
 HERE = Path(__file__).parent
+TIMEOUT_S = 300
+SETTINGS = ("TCC_", "OTEL_", "LANGFUSE_", "LOGFIRE_", "MLFLOW_", "OPENINFERENCE_", "OPENLIT_", "TRACELOOP_")
+"""What the names of settings begin with that would change a contender."""
+
+
+class WorkerError(Exception):
+    """A process that was to measure ended otherwise, with what it said at last."""
 
 
 @contextmanager
@@ -40,27 +47,45 @@ def received(url: str) -> Figures:
         connection.close()
 
 
-def work(measure: str, *arguments: object, environ: dict[str, str] | None = None) -> Figures:
-    """What a function of `workers` returns in a process of its own.
+def work(
+    measure: str,
+    *arguments: object,
+    environ: dict[str, str] | None = None,
+    python: str = sys.executable,
+    timeout: float = TIMEOUT_S,
+) -> Figures:
+    """What a function of `workers` returns in a process of its own."""
+    answer = run(command("worker", measure, json.dumps(arguments), python=python), environ or {}, timeout)
+    return json.loads(answer.splitlines()[-1])  # some contenders print, too
 
-    Its environment has nothing for us or OpenTelemetry but `environ`, and its outbox is in a directory of its own.
+
+def run(command: list[str], environ: dict[str, str], timeout: float = TIMEOUT_S) -> str:
+    """What a process prints whose environment has no settings of telemetry but `environ`.
+
+    Its home, its outbox and what it writes where it runs are in a directory that is removed afterwards.
     """
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TCC_", "OTEL_"))}
-    with tempfile.TemporaryDirectory() as directory:
-        environment = {**inherited, "TCC_OUTBOX_DIR": directory, **(environ or {})}
-        answer = subprocess.run(
-            command("worker", measure, json.dumps(arguments)),
-            env=environment,
-            check=False,
-            capture_output=True,  # the stock pipeline says a lot about an endpoint that is down
-            text=True,
-        )
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        own = {"HOME": directory, "TCC_OUTBOX_DIR": f"{directory}/outbox"}
+        try:
+            answer = subprocess.run(
+                command,
+                env={**inherited, **own, **environ},
+                cwd=directory,
+                check=False,
+                capture_output=True,  # the stock pipeline says a lot about an endpoint that is down
+                text=True,
+                timeout=timeout,
+            )
+        except subprocess.TimeoutExpired as late:
+            raise WorkerError(f"it took longer than {timeout:g} s") from late
+    if answer.returncode:
+        raise WorkerError(answer.stderr.strip() or f"it ended with {answer.returncode}")
+    return answer.stdout
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, str(HERE), *arguments]
+def command(*arguments: str, python: str = sys.executable) -> list[str]:
+    return [python, str(HERE), *arguments]
 
 
 def output(*arguments: str) -> str:

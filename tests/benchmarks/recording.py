@@ -6,7 +6,7 @@ from processes import Figures, medians, output, receiver, work
 
 __all__ = ["compare"]
 
-CONTENDERS = ("ours", "blocks", "decorators", "inside", "by_hand", "by_hand_orjson")
+CONTENDERS = ("ours", "blocks", "decorators", "inside", "by-hand", "by-hand-orjson")
 SIZES = ("LIGHT", "HEAVY")
 IMPORTS = ("opentelemetry.trace", "contextcompany")
 
@@ -32,7 +32,7 @@ def show(figures: dict[str, Figures], imports: Figures) -> None:
     )
     for name, row in figures.items():
         contender, size = name.split()
-        by_hand, builder = (row["app_us"] / figures[f"{name} {size}"]["app_us"] for name in ("by_hand", "ours"))
+        by_hand, builder = (row["app_us"] / figures[f"{name} {size}"]["app_us"] for name in ("by-hand", "ours"))
         label = "4 KB" if size == "LIGHT" else "200 KB"
         print(
             f"{contender:16}{label:>10}{row['app_us']:12.0f}{by_hand:11.2f}×{builder:11.2f}×{row['cpu_us']:12.0f}"

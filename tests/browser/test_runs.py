@@ -1,7 +1,11 @@
 """The list of runs, as a person uses it."""
 
 import re
+import signal
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -384,3 +388,35 @@ def test_the_first_run_takes_the_place_of_the_instructions(empty):
     assert tcc.flush(5).dropped == {}
 
     expect(page.locator("tr[data-run]")).to_have_count(1)
+
+
+@contextmanager
+def opened(page, path):
+    """The demo as somebody starts it who has nothing in their home yet, opened by `BROWSER` in a page."""
+    script, asked = path / "browser", path / "asked"
+    script.write_text(f'#!/bin/sh\nprintf %s "$1" > {asked}.part && mv {asked}.part {asked}')
+    script.chmod(0o755)
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(path), "BROWSER": str(script)}
+    command = [sys.executable, "-m", "contextcompany", "observatory", "--port", "0", "--demo", "--open"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL) as process:
+        try:
+            end = time.monotonic() + 20
+            while not asked.exists():
+                assert time.monotonic() < end
+                page.wait_for_timeout(20)
+            page.goto(asked.read_text())
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def test_a_demo_opens_by_itself_and_is_live(browser, tmp_path):
+    """With runs of the last day in the list, and more while one looks."""
+    page = browser.new_page()
+    with opened(page, tmp_path):
+        rows = page.locator("tr[data-run]")
+        rows.first.wait_for()
+        newest = rows.first.get_attribute("data-run")
+
+        expect(rows.first).not_to_have_attribute("data-run", newest, timeout=10_000)
+    page.close()

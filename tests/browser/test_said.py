@@ -5,6 +5,7 @@ import itertools
 import json
 import re
 import sqlite3
+import time
 import zlib
 from contextlib import closing
 
@@ -158,11 +159,11 @@ def test_keys_are_explained(page, run):
 
 def test_counts_of_a_graph_are_apart(page, url):
     """Those too of lines that lead to the same or cross; and all of them are on their lines."""
-    lines = [span(2 + n, 1, "run", f"helper-{n}", start=n) for n in range(4)]
-    lines += [span(10 + 4 * n + m, 2 + n, "step", f"model-{m}", start=n) for n in range(4) for m in range(4)]
+    lines = [span(2 + n, 1, "run", f"helper-{n}", start=n) for n in range(7)]
+    lines += [span(10 + 7 * n + m, 2 + n, "step", f"model-{m}", start=n) for n in range(7) for m in range(7)]
     page.goto(send(url, 0xC3, span(1, 0, "run", "lead", end=9), *lines) + "/graph")
     boxes = page.locator(".graph text").evaluate_all(BOXES)
-    assert len(boxes) == 9 * 3 + 20
+    assert len(boxes) == 15 * 3 + 56
     for one, other in itertools.combinations(boxes, 2):
         assert not _touch(one, other), (one, other)
 
@@ -218,14 +219,17 @@ def test_what_is_not_counted_says_why(page, url):
 
 
 def test_a_run_of_which_nothing_comes_is_lost(empty, tmp_path):
-    """After a while, in its word and in the list."""
+    """After a while, by itself, in the list and in its page."""
     page = empty
     address = page.request.get("/api/settings").url.removesuffix("/api/settings")
     lost = send(address, 0xCB, span(1, 0, "run", "gone", end=None))
+    other = page.context.new_page()
+    page.goto("/runs")
+    other.goto(lost)
+    expect(page.locator("tr[data-state=running]")).to_have_count(1)
+    expect(other.locator("#run-head [data-state=running]")).to_have_count(1)
     with closing(sqlite3.connect(tmp_path / "empty.db", timeout=10)) as connection, connection:
-        connection.execute("UPDATE run SET seen_ns = seen_ns - 700 * 1000000000")
-    page.goto("/runs?filter=status:lost")
+        connection.execute("UPDATE run SET seen_ns = ?", (time.time_ns() - 599 * 10**9,))
 
-    expect(page.locator("tr[data-run]")).to_have_count(1)
-    page.goto(lost)
-    expect(page.get_by_text("lost", exact=True).first).to_be_visible()
+    expect(page.locator("tr[data-state=lost]")).to_have_count(1)
+    expect(other.locator("#run-head [data-state=lost]")).to_have_count(1)

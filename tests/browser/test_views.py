@@ -10,6 +10,11 @@ from running import until
 
 PATHS = ("/dashboard", "/sessions", "/sessions/visit-38", "/tool_calls", "/failures", "/feedback", "/settings")
 
+FIGURES = """(rows) => rows.map((row) =>
+  [...row.querySelectorAll(".num")].map((each) => [each.dataset.label, each.getBoundingClientRect().left]))
+"""
+"""Of each row, what the figures are called and where they stand."""
+
 
 @pytest.mark.parametrize("path", PATHS)
 def test_pages_are_accessible(page, axe_source, path):
@@ -22,13 +27,18 @@ def test_pages_are_accessible(page, axe_source, path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-@pytest.mark.parametrize("path", ["/sessions", "/failures"])
+@pytest.mark.parametrize("path", ["/sessions", "/failures", "/tool_calls", "/dashboard"])
 def test_lists_are_read_on_a_small_screen(page, path):
-    """All that is said of each, without moving it sideways."""
+    """All that is said of each, without moving it sideways; figures stand below each other, with their labels."""
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(path)
-    assert page.locator("main tbody .num").last.is_visible()
-    assert page.evaluate("document.querySelector('main .scroll').scrollWidth") <= 360 - 2 * 16
+    page.locator("main details.numbers").evaluate_all("(all) => all.forEach((each) => each.open = true)")
+    for table in page.locator("main .scroll").all():
+        assert table.evaluate("(scroll) => scroll.scrollWidth - scroll.clientWidth") == 0
+        heads = table.locator("thead .num").all_text_contents()
+        first, *others = table.locator("tbody tr").evaluate_all(FIGURES)
+        assert [label for label, _ in first] == heads
+        assert others == [first] * len(others)
 
 
 def test_lines_to_send_runs_are_copied(page):

@@ -851,8 +851,8 @@ def test_an_event_that_is_refused_is_dead_when_others_are_taken(bench, server):
     assert list(made.shelf.dead_letters) == [items[3].key]
 
 
-def test_events_that_are_not_taken_let_spans_pass(bench, server):
-    """An endpoint without logs holds the feedback, and only that."""
+def test_events_that_are_not_taken_let_spans_pass(bench, server, caplog):
+    """An endpoint without logs holds the feedback, and only that, and is named."""
 
     def no_logs(x: faults.Exchange) -> None:
         (faults.answer(404) if "/logs" in x.line else faults.ok)(x)
@@ -866,6 +866,8 @@ def test_events_that_are_not_taken_let_spans_pass(bench, server):
 
     made.check(server)
     assert (len(made.shelf.done), made.shelf.left, made.sender.status.state) == (50, 10, "held")
+    (said,) = (record.getMessage() for record in caplog.records if record.levelno == logging.ERROR)
+    assert said.startswith(f"{server.url.removesuffix('/v1/traces')}/v1/logs does not take what is sent (404 ")
     server.always = faults.ok
     made.until_empty()
     made.check(server)

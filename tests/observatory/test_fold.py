@@ -97,6 +97,17 @@ other weatherman
     "openllmetry_openai": ("run ask\n" + "\n".join(f"  {line}" for line in TREE_OF_AGENT.splitlines()),),
     "pydantic_ai": (TREE_OF_AGENT,),
     "vercel": (TREE_OF_AGENT,),
+    "vercel_7": (
+        """\
+run weatherman
+  other step 1
+    step gpt-4o-mini
+    tool_call get_weather
+  other step 2
+    step gpt-4o-mini""",
+        "run streamer\n  other step 1\n    step gpt-4o-mini",
+    ),
+    "vercel_by_tcc": (TREE_OF_AGENT,),
 }
 
 FIXTURE_TOTALS = {
@@ -116,6 +127,8 @@ FIXTURE_TOTALS = {
     "openllmetry_openai": [(Tokens(230, 22, 80), None)],
     "pydantic_ai": [(BOTH, 4.17e-05)],
     "vercel": [(BOTH, None)],
+    "vercel_7": [(BOTH, None), (SECOND, None)],
+    "vercel_by_tcc": [(BOTH, None)],
 }
 
 FIXTURE_UNKNOWN = {"mlflow": {"model", "temperature", "tools"}}
@@ -125,6 +138,7 @@ WITHOUT_CONTENT = {"official_anthropic": 1, "official_v2": 2, "openllmetry_anthr
 """Steps that say nothing of messages: those of 1.36 are log records, the others' are with another span of the call."""
 
 
+OF_VERCEL = ("vercel", "vercel_7", "vercel_by_tcc")
 OF_THE_ORIGINAL_SDK = {path.stem for path in (FIXTURES / "custom").glob("*.json")}
 
 
@@ -261,7 +275,7 @@ def test_conversations_in_log_records():
 def test_who_and_whose_in_real_sdks():
     """Sessions, users, tags and metadata that the program gave, in the spelling of each SDK."""
     given = {}
-    for name in ("contextcompany", "langfuse", "openinference_openai", "openllmetry_openai", "vercel"):
+    for name in ("contextcompany", "langfuse", "openinference_openai", "openllmetry_openai", *OF_VERCEL):
         fact = next(fold(span) for spans in recorded(name) for span in spans.values() if fold(span).kind == "run")
         given[name] = (fact.session_id, fact.user_id, fact.tags, fact.metadata)
     who = ("session-1", "user-1")
@@ -271,7 +285,23 @@ def test_who_and_whose_in_real_sdks():
         "openinference_openai": (*who, ["test"], {"plan": "free"}),
         "openllmetry_openai": (*who, [], {"plan": "free"}),
         "vercel": (*who, [], {"plan": "free"}),
+        "vercel_7": (*who, [], {"plan": "free"}),
+        "vercel_by_tcc": ("session-1", None, [], {"plan": "free"}),
     }
+
+
+def test_what_the_original_sdk_adds_to_spans_of_vercel():
+    """The run's id, by which the run is found; that its session is a conversation, which metadata says as text."""
+    [spans] = recorded("vercel_by_tcc")
+    facts, of = hung(spans)
+    assert {(fact.run_id, fact.conversational) for fact in facts.values()} == {("run-1", True)}
+    assert [(run.run_id, run.is_missing) for run in of.runs] == [("run-1", False)]
+
+
+def test_first_chunk_of_a_stream_of_vercel():
+    """Version 7 says it in seconds, under the name of a metric."""
+    seconds = [fold(span).time_to_first_chunk for spans in recorded("vercel_7") for span in spans.values()]
+    assert [0 < each < 1 for each in seconds if each is not None] == [True]
 
 
 def test_what_went_wrong_and_what_was_thought_with_the_original_sdk():
@@ -283,9 +313,9 @@ def test_what_went_wrong_and_what_was_thought_with_the_original_sdk():
 
     facts, _ = hung(failed)
     assert {fact.kind: (fact.status, fact.status_message, fact.error_type) for fact in facts.values()} == {
-        "run": ("error", "It gave up.", "_OTHER"),
+        "run": ("error", "It gave up.", None),
         "step": ("partial", "It was cut off.", None),
-        "tool_call": ("error", "Nobody answered.", "_OTHER"),
+        "tool_call": ("error", "Nobody answered.", None),
     }
     assert (given.run_id, given.label, given.value, given.text) == ("run-1", "thumbs_up", 1.0, "Right.")
 
@@ -576,6 +606,47 @@ CALLED = [{"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": 1}}]
             id="a decorated function",
         ),
         pytest.param(
+            {
+                "ai.prompt.messages": json.dumps(
+                    [
+                        {
+                            "role": "user",
+                            "content": [
+                                {"type": "text", "text": "U"},
+                                {"type": "image", "image": "https://i"},
+                                {"type": "file", "mediaType": "image/*", "data": "https://i"},
+                                {
+                                    "type": "file",
+                                    "mediaType": "application/pdf",
+                                    "data": {"type": "data", "data": "JVBE"},
+                                },
+                                {"type": "file", "file": {"file_id": "f"}},
+                            ],
+                        }
+                    ]
+                )
+            },
+            [],
+            [
+                {
+                    "role": "user",
+                    "parts": [
+                        {"type": "text", "content": "U"},
+                        {"type": "uri", "modality": "image", "uri": "https://i"},
+                        {"type": "uri", "modality": "image", "mime_type": "image/*", "uri": "https://i"},
+                        {"type": "blob", "modality": "document", "mime_type": "application/pdf", "content": "JVBE"},
+                        {"type": "file", "modality": "document", "file_id": "f"},
+                    ],
+                }
+            ],
+            None,
+            id="Vercel's files",
+        ),
+        pytest.param({"ai.value": '"U"'}, [], [text("user", "U")], None, id="what Vercel embeds"),
+        pytest.param(
+            {"ai.values": ['"U"', '"V"']}, [], [text("user", '["U","V"]')], None, id="texts that Vercel embeds"
+        ),
+        pytest.param(
             {"input.value": "{not json", "output.value": "[1, 2"},
             [],
             [text("user", "{not json")],
@@ -758,6 +829,11 @@ def test_cost(attributes, cost, source):
             ("error", "why", "E"),
         ),
         (make_span(events=[("exception", {"exception.type": "E"})]), ("unset", None, None)),
+        (make_span({"error.type": "_OTHER"}, status=(2, "no")), ("error", "no", None)),
+        (
+            make_span({"error.type": "_OTHER"}, status=(2, "no"), events=[("exception", {"exception.type": "E"})]),
+            ("error", "no", "E"),
+        ),
         (make_span({"tcc.status.code": 7}, status=(2, "")), ("error", None, None)),
     ],
 )
@@ -771,6 +847,7 @@ def test_status(span, expected):
     ("attributes", "seconds"),
     [
         ({"gen_ai.response.time_to_first_chunk": 0.5}, 0.5),
+        ({"gen_ai.client.operation.time_to_first_chunk": 0.5}, 0.5),
         ({"ai.response.msToFirstChunk": 500}, 0.5),
         ({"langfuse.observation.completion_start_time": '"1970-01-01T00:00:01.500000Z"'}, 0.5),
         ({"langfuse.observation.completion_start_time": "soon"}, None),
@@ -848,7 +925,7 @@ def test_spans_that_never_ended():
     assert (snapshot.status, snapshot.incomplete, snapshot.unknown) == ("unset", None, [])
 
     died = fold(make_span({**own, **died_attributes()}, scope="contextcompany", status=(2, "")))
-    assert (died.status, died.incomplete, died.error_type) == ("error", "process_died", "_OTHER")
+    assert (died.status, died.incomplete, died.error_type) == ("error", "process_died", None)
 
     stub = fold(make_span({**own, **undeliverable_attributes("413", 9_000_000)}, scope="contextcompany"))
     assert (stub.undeliverable, stub.undeliverable_size, stub.unknown) == ("413", 9_000_000, [])
@@ -1046,7 +1123,7 @@ def test_everything_about_a_step_and_a_tool_call(arrived):
         result="plain",
     )
     run = facts["invoke_agent"]
-    assert (run.name, run.status, run.status_message, run.error_type) == ("invoke_agent", "error", "broken", "_OTHER")
+    assert (run.name, run.status, run.status_message, run.error_type) == ("invoke_agent", "error", "broken", None)
 
 
 def test_suspended_run_and_feedback(receiver):

@@ -19,7 +19,7 @@ from spans import START, batch, messages, run, step, trace_id
 from contextcompany import __version__
 from contextcompany._words import bytes_of
 from contextcompany.cli import _parser, main
-from contextcompany.observatory import queries, sql
+from contextcompany.observatory import changes, queries, sql
 from contextcompany.observatory.keeping import DEFAULT_RETENTION, Keeper
 from contextcompany.observatory.prices import price_table
 from contextcompany.observatory.store import Retention, Store
@@ -92,6 +92,20 @@ def test_deleting_takes_no_longer_in_a_larger_file(store):
     store.write(batch(*(run(n, gen_ai__input__messages=messages(said[n], said[n] * 2)) for n in range(50, 500))))
 
     assert 0 < steps() < 2 * few
+
+
+def test_who_watches_is_told_of_runs_that_become_lost(store):
+    """Though nobody writes; once, and of no others."""
+    lost_after_s = 0.3
+    with Keeper(store, every_s=0.01, lost_after_s=lost_after_s):
+        store.write(batch(run(1, end=None), run(2)))
+        before = changes.of_trace(store, trace_id(2))
+        wait_until(lambda: changes.of_trace(store, trace_id(1)) > before)
+        told = changes.of_runs(store, "status:lost", before, lost_after_s=lost_after_s)
+        store.write(batch(run(3)))
+
+    assert [(each.trace_id, each.state) for each in told.runs] == [(trace_id(1), "lost")]
+    assert [each.trace_id for each in changes.of_runs(store, "", told.change).runs] == [trace_id(3)]
 
 
 def test_a_keeper_ends_with_its_store(tmp_path, caplog):

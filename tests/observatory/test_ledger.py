@@ -390,6 +390,7 @@ def test_own_and_total():
     ("shapes", "why"),
     [
         ([run(step(tokens=A), tokens=A)], {"1": "It holds the calls that it is the sum of."}),
+        ([run(step(tokens=A), tokens=(None, None, None, None, 2))], {"1": "It holds the calls that it is the sum of."}),
         (
             [run(step(tokens=A), tokens=BOTH)],
             {"1": "It holds the calls that it is the sum of (it says 30 in and 12 out, they add up to 10 and 5)."},

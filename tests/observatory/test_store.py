@@ -1,5 +1,6 @@
 """What is written is there, once, and stays."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -246,6 +247,40 @@ def test_feedback_waits_for_its_run(store):
     assert (early.label, early.text, early.run) == ("thumbs_down", "wrong", None)
     assert late == early._replace(run="support")
     assert found(store, "feedback:thumbs_down") == [trace_id(1)]
+
+
+def test_a_run_shows_what_was_said_not_what_was_thought(store):
+    """Thoughts come first in a message; where nothing else was said, they are shown."""
+    thought = {"type": "reasoning", "content": "Hmm."}
+    for number, parts in ((1, [thought, {"type": "text", "content": "Hello."}]), (2, [thought])):
+        said = json.dumps([{"role": "assistant", "parts": parts}])
+        store.write(batch(run(number, gen_ai__output__messages=said)))
+
+    assert [queries.run(store, trace_id(each)).run.response for each in (1, 2)] == ["Hello.", "Hmm."]
+
+
+@pytest.mark.parametrize(
+    ("about", "place"),
+    [("r-1", (1, 1)), ("inner", (1, 1)), ("other", (9, 7))],
+    ids=["a run", "a run inside of it", "a run that is not here"],
+)
+def test_feedback_finds_its_run_by_the_id_alone(store, about, place):
+    """Who sends it may take the run for one whose trace is made of its id, which this is not."""
+    store.write(batch(run(1, tcc__runId="r-1"), run(1, 2, 1, tcc__runId="inner")))
+    said = log(9, 7, event="gen_ai.evaluation.result", gen_ai__evaluation__score__label="thumbs_up", tcc__runId=about)
+    store.write(batch(said))
+
+    (kept,) = queries.feedback(store)
+    assert (kept.trace_id, kept.span_id) == (trace_id(place[0]), span_id(place[1]))
+    assert (queries.run(store, trace_id(1)).feedback == [kept]) is (place[0] == 1)
+
+
+def test_feedback_about_a_span_of_such_a_run_stays_there(store):
+    """As our SDK sends it from another process about a run inside of a run: the span is right, the trace is not."""
+    store.write(batch(run(1, tcc__runId="r-1"), run(1, 2, 1, tcc__runId="inner")))
+    store.write(batch(log(9, 2, event="gen_ai.evaluation.result", tcc__runId="inner")))
+
+    assert [(each.trace_id, each.span_id) for each in queries.feedback(store)] == [(trace_id(1), span_id(2))]
 
 
 def test_logs_come_back_as_they_were_received(store):

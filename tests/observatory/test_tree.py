@@ -14,6 +14,10 @@ def theirs(kind, run_id=None):
     return Fact(kind, "gen_ai", kind, run_id=run_id)
 
 
+def vercels(kind, run_id="r"):
+    return Fact(kind, "vercel", kind, run_id=run_id)
+
+
 HTTP = Fact("other", "", "GET /")
 
 
@@ -106,6 +110,31 @@ def test_a_run_that_has_not_arrived():
             [("r", "", ours("run")), ("a", "r", theirs("run", "r")), ("b", "a", theirs("step", "r"))],
             [("r", "r", "rab", None)],
             id="a foreign agent in a run of ours",
+        ),
+        pytest.param(
+            [
+                ("r", "", ours("run")),
+                ("a", "http", ours("run", "s")),
+                ("b", "a", ours("step", "s")),
+                ("c", "queue", ours("run", "t")),
+            ],
+            [("r", "r", "rabc", None), ("a", "s", "ab", "r"), ("c", "t", "c", "r")],
+            id="runs in services whose requests are sent elsewhere",
+        ),
+        pytest.param(
+            [("r", "http", ours("run")), ("a", "http", ours("run", "s"))],
+            [("r", "r", "r", None), ("a", "s", "a", None)],
+            id="runs in a request that is sent elsewhere",
+        ),
+        pytest.param(
+            [("r", "", ours("run")), ("s", "", ours("run", "s")), ("a", "lost", ours("run", "t"))],
+            [("r", "r", "r", None), ("s", "s", "s", None), ("a", "t", "a", None)],
+            id="two that began the trace",
+        ),
+        pytest.param(
+            [("a", "http", vercels("run")), ("b", "a", vercels("tool_call")), ("c", "b", vercels("run", "s"))],
+            [("a", "r", "abc", None), ("c", "s", "c", "a")],
+            id="Vercel's, by the original SDK",
         ),
     ],
 )

@@ -127,11 +127,14 @@ def test_failures_lead_to_their_runs(store, served):
     for number in (1, 2):
         failed = tool_call(number, 2, start=number, status=(2, "no <answer>"), error__type="Timeout")
         store.write(batch(run(number, start=number), failed))
+    store.write(batch(run(3), tool_call(3, 2, status=(2, "broken"), error__type="_OTHER")))
     html = page(served, "/failures")
 
     assert f'href="/runs/{trace_id(2)}?span={2:016x}"' in html
     assert "no &lt;answer&gt;" in html
     assert 'href="/runs?filter=tool%3Asearch+error%3ATimeout"' in html
+    assert 'href="/runs?filter=tool%3Asearch+errors%3E0"' in html
+    assert "_OTHER" not in html
 
 
 def test_feedback_is_given_by_a_form(store, served):

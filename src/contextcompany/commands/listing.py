@@ -13,7 +13,6 @@ from contextcompany.commands import cells, nothing
 from contextcompany.commands.cells import say_table
 from contextcompany.commands.store import opened, say_context
 from contextcompany.observatory import queries
-from contextcompany.semconv import ErrorTypeValues
 
 if TYPE_CHECKING:
     import argparse
@@ -106,11 +105,7 @@ def failures(options: argparse.Namespace) -> int:
                 Text(cells.age(each.last_ns, now)),
                 Text(each.trace_id[:8], "dim"),
                 Text(f"{each.kind.replace('_', ' ')} {terminal.safe(each.name)}", "bold"),
-                Text(
-                    terminal.safe(
-                        each.error_type if each.error_type and each.error_type != ErrorTypeValues.OTHER else ""
-                    )
-                ),
+                Text(terminal.safe(each.error_type or "")),
                 Text(terminal.safe(each.message or "")),
             ]
             for each in found

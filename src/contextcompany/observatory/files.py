@@ -44,6 +44,10 @@ class Part(NamedTuple):
     batch: Batch
     is_feedback: bool = False
     """Whether it is the original SDK's, without a time of its own."""
+    is_otlp: bool = False
+    """Whether it is a request of OTLP, in which items may have been refused."""
+    document: dict[str, Any] | None = None
+    """The request as it was written, if that was JSON."""
 
 
 def parts(stream: BinaryIO, now_ns: int) -> Iterator[Part]:
@@ -176,7 +180,8 @@ def _part(place: str, size: int, value: object, now_ns: int) -> Part:
             return _refused(place, "it is no object")
         if not _OTLP.isdisjoint(value):
             traces, logs = otlp.decode_object("traces", value), otlp.decode_object("logs", value)
-            return Part(place, size, Batch(traces.spans, logs.logs, traces.refused + logs.refused))
+            batch = Batch(traces.spans, logs.logs, traces.refused + logs.refused)
+            return Part(place, size, batch, is_otlp=True, document=value)
         if "type" in value:
             return Part(place, size, custom.decode_object(value))
         if "runId" in value:
@@ -277,4 +282,4 @@ def _message(place: str, body: bytes) -> Part:
             batch = logs if logs.logs else batch
     except DecodeError as error:
         return _refused(place, str(error))
-    return Part(place, len(body), batch)
+    return Part(place, len(body), batch, is_otlp=True)

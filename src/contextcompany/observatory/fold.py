@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OURS",
+    "RUNS_ARE_OURS",
     "SUSPENDED",
     "Fact",
     "Feedback",
@@ -56,6 +57,10 @@ Status = Literal["ok", "error", "partial", "unset"]
 
 OURS = readings.CONVENTIONS[0][0]
 """What spans of our own SDK are read as."""
+
+RUNS_ARE_OURS = frozenset({OURS, "vercel"})
+"""What spans are read as whose run ids are their own: ours, and Vercel's, which get them from the original SDK for
+TypeScript. Spans of others have the id of the run around them."""
 
 SUSPENDED = sc.EVENT_TCC_RUN_SUSPENDED
 """The event of a run that waits for a person."""
@@ -246,7 +251,7 @@ def _fact(attributes: Mapping[str, Any], events: list[Event], scope: str, span: 
         tool_description=told.text("tool_description"),
         status=code,
         status_message=message,
-        error_type=told.text("error_type") or (_of_exception(events, sc.EXCEPTION_TYPE) if code == "error" else None),
+        error_type=_error_type(told, events, code),
         tokens=_tokens(told, said.tokens, read_as),
         counted_inside=told.facts.get("counted_inside") is True,
         cost=cost,
@@ -363,6 +368,14 @@ def _status(told: Told, events: list[Event], span: Span | None) -> tuple[Status,
     return status, message
 
 
+def _error_type(told: Told, events: list[Event], status: str) -> str | None:
+    """Of which kind the error is; that no kind is known is none."""
+    said = told.text("error_type")
+    if said not in {None, sc.ErrorTypeValues.OTHER}:
+        return said
+    return _of_exception(events, sc.EXCEPTION_TYPE) if status == "error" else None
+
+
 def _of_exception(events: list[Event], key: str) -> str | None:
     """What the last exception of the span says."""
     said = (as_text(event.attributes.get(key)) for event in reversed(events) if event.name == sc.EVENT_EXCEPTION)
@@ -468,4 +481,8 @@ _RENAMED_PARAMETERS = frozenset({"max_completion_tokens", "max_output_tokens", "
 
 
 def _flag(value: Any) -> bool | None:
-    return value if type(value) is bool else None
+    """Yes or no, which metadata of Vercel's has as text too."""
+    return value if type(value) is bool else _FLAGS.get(value) if type(value) is str else None
+
+
+_FLAGS = {"true": True, "false": False}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from operator import mul
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -22,12 +21,16 @@ _MARGIN: Final = 12
 _MOST: Final = 200
 """Nodes that are drawn, those that did most; a graph with more says nothing."""
 
-_AT: Final = 0.72
-"""Where on its curve the number of an edge stands: past the middle, where curves that cross would meet, and before the
-end, where those to one node do.
+_PLACES: Final = (0.72, 0.67, 0.62, 0.77, 0.57, 0.52, 0.82, 0.47, 0.42, 0.37, 0.32, 0.27, 0.22, 0.87)
+"""Where on its curve the number of an edge may stand: best past the middle, where curves that cross would meet, and
+before the end, where those to one node do.
 """
-_SHARES: Final = ((1 - _AT) ** 3, 3 * (1 - _AT) ** 2 * _AT, 3 * (1 - _AT) * _AT**2, _AT**3)
-"""Of the four points of a curve in that place."""
+_DIGIT: Final = 7
+_LINE: Final = 14
+"""How wide a digit is and how high a number, with what is around it."""
+
+_MOST_APART: Final = 500
+"""Numbers that are kept apart; among more there would be no room, and nobody reads them."""
 
 _KINDS: Final = ("run", "step", "tool_call")
 
@@ -78,15 +81,10 @@ _Key = tuple[str, str]
 def graph(lines: Sequence[SpanLine]) -> Graph:
     """All of a run: each agent, model and tool once, however often it was called."""
     spans, calls, first = _gathered(lines)
-    most = sorted(spans, key=lambda key: -len(spans[key]))[:_MOST]
+    shown = sorted(spans, key=lambda key: -len(spans[key]))[:_MOST]
     columns = _columns(first, calls)
-    nodes = {(node.kind, node.name): node for node in _placed([_node(key, spans[key]) for key in most], columns)}
-    top = max((len(each) for each in calls.values()), default=1)
-    edges = [
-        _edge(nodes[caller], nodes[called], found, top)
-        for (caller, called), found in calls.items()
-        if caller in nodes and called in nodes
-    ]
+    nodes = {(node.kind, node.name): node for node in _placed([_node(key, spans[key]) for key in shown], columns)}
+    edges = _edges(nodes, calls)
     right = max((each.x for each in nodes.values()), default=0) + WIDTH + _MARGIN
     below = max((each.y for each in nodes.values()), default=0) + HEIGHT + _MARGIN
     return Graph([*nodes.values()], edges, right, below, len(spans) - len(nodes))
@@ -164,13 +162,38 @@ def _columns(first: list[_Key], calls: Iterable[tuple[_Key, _Key]]) -> dict[_Key
     return found
 
 
-def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int) -> Edge:
+def _edges(nodes: dict[_Key, Node], calls: _Calls) -> list[Edge]:
+    most = max((len(each) for each in calls.values()), default=1)
+    made: list[Edge] = []
+    for (caller, called), lines in calls.items():
+        if caller in nodes and called in nodes:
+            others = made if len(made) < _MOST_APART else []
+            made.append(_edge(nodes[caller], nodes[called], lines, most, others))
+    return made
+
+
+def _edge(caller: Node, called: Node, lines: list[SpanLine], most: int, others: list[Edge]) -> Edge:
     y1, y2 = caller.y + HEIGHT / 2, called.y + HEIGHT / 2
     xs, ys = _across(caller.x, called.x), (y1, y1, y2, y2)
     path = "M{} C{} {} {}".format(*(f"{x:g} {y:g}" for x, y in zip(xs, ys, strict=True)))
-    x, y = (round(sum(map(mul, _SHARES, each)), 1) for each in (xs, ys))
+    places = [(_on_curve(xs, at), _on_curve(ys, at)) for at in _PLACES]
+    x, y = next((each for each in places if _is_free(each, len(lines), others)), places[0])
     errors = sum(each.status == "error" for each in lines)
     return Edge(caller, called, len(lines), errors, 1.5 + 4 * len(lines) / most, path, x, y)
+
+
+def _on_curve(points: tuple[float, float, float, float], at: float) -> float:
+    shares = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
+    return round(sum(share * point for share, point in zip(shares, points, strict=True)), 1)
+
+
+def _is_free(place: tuple[float, float], number: int, others: list[Edge]) -> bool:
+    """Whether a number that stands there meets no other."""
+    return not any(
+        abs(place[1] - other.y) < _LINE
+        and abs(place[0] - other.x) < (len(f"{number:,}{other.calls:,}") / 2 + 1) * _DIGIT
+        for other in others
+    )
 
 
 def _across(caller: float, called: float) -> tuple[float, float, float, float]:

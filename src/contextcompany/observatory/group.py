@@ -13,6 +13,7 @@ from contextcompany.observatory.settling import About, Rollups, Settled, counted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from contextcompany.observatory.fold import Feedback
     from contextcompany.observatory.memory import Known, Memory
     from contextcompany.observatory.preparing import Incoming, IncomingLog, Prepared
     from contextcompany.observatory.rows import RunRow, SpanRow
@@ -204,11 +205,20 @@ class Group:
             log, id_ = each.log, self._memory.next_id(3)
             envelope = self._memory.envelope(each.envelope)
             time_ns = log.time_ns or log.observed_ns
-            row = (id_, log.trace_id, log.span_id, log.event_name, time_ns, each.digest, envelope, each.raw)
+            said = each.feedback
+            place = (log.trace_id, log.span_id) if said is None else self._about(said)
+            row = (id_, *place, log.event_name, time_ns, each.digest, envelope, each.raw)
             put(connection, "put_logs", [row])
-            if said := each.feedback:
-                about = (said.trace_id, said.run_id, said.span_id, said.label, said.value, said.text, said.time_ns)
+            if said is not None:
+                about = (place[0], said.run_id, place[1], said.label, said.value, said.text, said.time_ns)
                 connection.execute(sql.text("write/put_feedback"), (id_, *about))
+
+    def _about(self, said: Feedback) -> tuple[str, str]:
+        """The trace and the span that feedback is about, which its sender may know no more of than a run's id."""
+        place = said.trace_id, said.span_id
+        values = (said.trace_id, said.span_id, said.run_id)
+        found = said.run_id and self._memory.connection.execute(sql.text("read/run_of_feedback"), values).fetchone()
+        return found or place
 
 
 def _together(incoming: list[Incoming], before: RunRow | None, top: str) -> About:

@@ -385,7 +385,7 @@ def _went_and_came(tokens: Tokens | None) -> tuple[int, int]:
 
 def _difference(said: Tokens, theirs: tuple[int, int]) -> str:
     mine = _went_and_came(said)
-    if mine == theirs:
+    if mine == theirs or (said.input is None and said.output is None):
         return ""
     return f" (it says {mine[0]} in and {mine[1]} out, they add up to {theirs[0]} and {theirs[1]})"
 

@@ -220,25 +220,40 @@ PROVIDERS: Final[dict[str, str]] = {
 """Other words for providers, in lower case, and the conventions' own."""
 
 FACTS: Final[dict[str, tuple[str, int]]] = {
-    "tcc.runId": ("run_id", 0),
+    "ai.telemetry.metadata.tcc.runId": ("run_id", 0),
+    "ai.telemetry.metadata.tcc.run_id": ("run_id", 1),
+    "ai.settings.context.tcc.runId": ("run_id", 2),
+    "tcc.runId": ("run_id", 3),
     "tcc.sessionId": ("session_id", 0),
     "gen_ai.conversation.id": ("session_id", 1),
     "session.id": ("session_id", 2),
     "langfuse.session.id": ("session_id", 3),
     "mlflow.trace.session": ("session_id", 4),
     "traceloop.association.properties.session_id": ("session_id", 5),
-    "ai.telemetry.metadata.sessionId": ("session_id", 6),
-    "ai.telemetry.metadata.session_id": ("session_id", 7),
+    "ai.telemetry.metadata.tcc.sessionId": ("session_id", 6),
+    "ai.telemetry.metadata.sessionId": ("session_id", 7),
+    "ai.telemetry.metadata.session_id": ("session_id", 8),
+    "ai.settings.context.tcc.sessionId": ("session_id", 9),
+    "ai.settings.context.sessionId": ("session_id", 10),
+    "ai.settings.context.session_id": ("session_id", 11),
     "tcc.userId": ("user_id", 0),
     "user.id": ("user_id", 1),
     "langfuse.user.id": ("user_id", 2),
     "mlflow.trace.user": ("user_id", 3),
     "traceloop.association.properties.user_id": ("user_id", 4),
     "enduser.id": ("user_id", 5),
-    "ai.telemetry.metadata.userId": ("user_id", 6),
-    "ai.telemetry.metadata.user_id": ("user_id", 7),
+    "ai.telemetry.metadata.tcc.userId": ("user_id", 6),
+    "ai.telemetry.metadata.userId": ("user_id", 7),
+    "ai.telemetry.metadata.user_id": ("user_id", 8),
+    "ai.settings.context.tcc.userId": ("user_id", 9),
+    "ai.settings.context.userId": ("user_id", 10),
+    "ai.settings.context.user_id": ("user_id", 11),
     "tcc.orgId": ("org_id", 0),
+    "ai.telemetry.metadata.tcc.orgId": ("org_id", 1),
+    "ai.settings.context.tcc.orgId": ("org_id", 2),
     "tcc.conversational": ("conversational", 0),
+    "ai.telemetry.metadata.tcc.conversational": ("conversational", 1),
+    "ai.settings.context.tcc.conversational": ("conversational", 2),
     "gen_ai.agent.name": ("agent", 0),
     "tcc.agent": ("agent", 1),
     "agent.name": ("agent", 2),
@@ -358,6 +373,7 @@ FACTS: Final[dict[str, tuple[str, int]]] = {
     "tcc.run.waiting_time": ("waited", 0),
     "gen_ai.response.time_to_first_chunk": ("time_to_first_chunk", 0),
     "gen_ai.server.time_to_first_token": ("time_to_first_chunk", 1),
+    "gen_ai.client.operation.time_to_first_chunk": ("time_to_first_chunk", 2),
     "ai.response.msToFirstChunk": ("time_to_first_chunk_ms", 0),
     "ai.stream.msToFirstChunk": ("time_to_first_chunk_ms", 1),
     "langfuse.observation.completion_start_time": ("first_chunk_at", 0),
@@ -425,11 +441,12 @@ FACTS: Final[dict[str, tuple[str, int]]] = {
 """Attributes, the fact that each holds, and its rank among those that hold the same: the lowest counts."""
 
 FAMILIES: Final[tuple[tuple[str, str, int], ...]] = (
-    ("traceloop.association.properties.", "metadata_more", 3),
-    ("langfuse.observation.metadata.", "metadata_more", 1),
-    ("langfuse.trace.metadata.", "metadata_more", 2),
-    ("ai.telemetry.metadata.", "metadata_more", 0),
+    ("traceloop.association.properties.", "metadata_more", 4),
+    ("langfuse.observation.metadata.", "metadata_more", 2),
+    ("langfuse.trace.metadata.", "metadata_more", 3),
+    ("ai.telemetry.metadata.", "metadata_more", 1),
     ("llm.request.functions.", "indexed_tools", 0),
+    ("ai.settings.context.", "metadata_more", 0),
     ("llm.output_messages.", "wrapped_output", 0),
     ("retrieval.documents.", "indexed_documents", 0),
     ("llm.input_messages.", "wrapped_input", 0),
@@ -477,6 +494,8 @@ PARAMETERS: Final[dict[str, tuple[str, int]]] = {
 
 PLAIN: Final[frozenset[str]] = frozenset(
     {
+        "ai.embedding",
+        "ai.embeddings",
         "ai.operationId",
         "ai.prompt.format",
         "ai.prompt.toolChoice",
@@ -488,9 +507,13 @@ PLAIN: Final[frozenset[str]] = frozenset(
         "ai.usage.inputTokenDetails.noCacheTokens",
         "ai.usage.outputTokenDetails.textTokens",
         "async",
+        "gen_ai.client.operation.duration",
+        "gen_ai.client.operation.time_per_output_chunk",
         "gen_ai.conversation.compacted",
         "gen_ai.data_source.id",
+        "gen_ai.execute_tool.duration",
         "gen_ai.request.encoding_formats",
+        "gen_ai.retrieval.query.text",
         "gen_ai.tool.type",
         "input.mime_type",
         "langfuse.environment",
@@ -537,6 +560,7 @@ PLAIN_PREFIXES: Final[tuple[str, ...]] = (
     "gen_ai.aggregated_usage.",
     "gen_ai.embeddings.",
     "gen_ai.evaluation.",
+    "gen_ai.memory.",
     "gen_ai.openai.",
     "gen_ai.usage.audio.",
     "gen_ai.usage.details.",
@@ -565,5 +589,5 @@ PLAIN_PREFIXES: Final[tuple[str, ...]] = (
 )
 """Prefixes of such attributes."""
 
-QUOTED_PREFIXES: Final[tuple[str, ...]] = ("mlflow.", "traceloop.entity.input", "traceloop.entity.output")
-"""Prefixes of attributes whose values are JSON texts, those of text included."""
+QUOTED_PREFIXES: Final[tuple[str, ...]] = ("ai.value", "mlflow.", "traceloop.entity.input", "traceloop.entity.output")
+"""Prefixes of attributes whose values, or the parts of lists, are JSON texts, those of text included."""

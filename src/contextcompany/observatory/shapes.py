@@ -82,6 +82,11 @@ def _container(value: object) -> Any:
 # --- what was asked and answered -------------------------------------------------------------------------------------
 
 
+def _read(written: bytes | None) -> Any:
+    """What the SDK's own writer of messages wrote."""
+    return None if written is None else parsed(written.decode())
+
+
 def asked(value: object) -> Said:
     """Messages, a whole request or anything else that went in; the latter is one user message."""
     value = _container(value)
@@ -91,7 +96,7 @@ def asked(value: object) -> Said:
         return _vercel_prompt(value)
     value = _only_argument(value)
     made = prompt(_in_known_parts(_flat(value)))
-    return Said(parsed(made.messages), parsed(made.system), parsed(made.tools), made.said)
+    return Said(_read(made.messages), _read(made.system), _read(made.tools), made.said)
 
 
 def answered(value: object, finish_reason: str | None = None) -> Said:
@@ -103,7 +108,7 @@ def answered(value: object, finish_reason: str | None = None) -> Said:
         message = value.get("message") or {"role": "assistant", "content": value.get("combined_chunk_content")}
         value = {"choices": [{"message": message}], "usage": value.get("usage")}
     made = response(_in_known_parts(_flat(value)))
-    messages = parsed(made.render(finish_reason))
+    messages = _read(made.render(finish_reason))
     if finish_reason is None and made.finish_reason is None:  # what is sent needs a reason; what came had none
         messages = [{key: each for key, each in message.items() if key != "finish_reason"} for message in messages]
     return Said(messages, None, None, made.said, made.finish_reason)
@@ -272,7 +277,7 @@ def _vercel_prompt(value: dict[str, Any]) -> Said:
         went = asked(text)
     if system is None:
         return went
-    return went._replace(system=parsed(system_parts(system)))
+    return went._replace(system=_read(system_parts(system)))
 
 
 def vercel_answer(text: object, reasoning: object, tool_calls: object, reason: str | None) -> Said:
@@ -325,7 +330,24 @@ def _result(part: Message) -> Message:
     return {"type": "tool_call_response", "id": part.get("toolCallId"), "response": result}
 
 
-_PARTS: dict[object, Callable[[Message], Message]] = {"tool-call": _call, "tool-result": _result}
+def _media(part: Message) -> Message:
+    """An image or another file; of other SDKs', which have an object in the place of the text, as it is."""
+    where = part.get("image", part.get("data"))
+    if type(where) is dict:
+        where = where.get("url", where.get("data"))
+    if type(where) is not str or ("image" not in part and "mediaType" not in part):
+        return part
+    known = {key: part[key] for key in part.keys() - {"image", "data", "mediaType"}}
+    key = "url" if where.startswith(("data:", "http:", "https:")) else "data"
+    return {**known, key: where, "media_type": part.get("mediaType")}
+
+
+_PARTS: dict[object, Callable[[Message], Message]] = {
+    "file": _media,
+    "image": _media,
+    "tool-call": _call,
+    "tool-result": _result,
+}
 
 
 # --- tools -----------------------------------------------------------------------------------------------------------
@@ -336,7 +358,7 @@ def tools(value: object) -> Any:
     value = _container(value)
     if type(value) is list:
         value = [_definition(_container(item)) for item in value]
-    made = parsed(tool_definitions(value))
+    made = _read(tool_definitions(value))
     return made if type(made) is list else value
 
 

@@ -166,6 +166,14 @@ class Store:
         writer = self._writing()
         writer.do(lambda: deleting.write_down(writer, retention))
 
+    def tell_lost(self, since_ns: int, until_ns: int) -> None:
+        """Tell who watches that open runs of which something came last between these times are lost by now."""
+        with self.read() as reader:
+            (is_so,) = reader.row("turned_lost", since_ns, until_ns)
+        if is_so:
+            writer, statement = self._writing(), sql.text("write/tell_lost")
+            writer.do(lambda: writer.connection.execute(statement, (since_ns, until_ns)))
+
     def backup(self, path: Path) -> None:
         """A copy of the file as it is now, without free space. Writing goes on meanwhile.
 

@@ -38,7 +38,7 @@ class Told:
         elif rank < self.ranks.get(group + fact, _LAST):
             self.ranks[group + fact] = rank
             if key.startswith(readings.QUOTED_PREFIXES):
-                value = parsed(value)
+                value = [*map(parsed, value)] if type(value) is list else parsed(value)
             (self.parameters if group == _IS_PARAMETER else self.facts)[fact] = value
 
     def text(self, fact: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from contextcompany.observatory.fold import OURS
+from contextcompany.observatory.fold import RUNS_ARE_OURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -53,8 +53,9 @@ class Tree(NamedTuple):
 def tree(nodes: Iterable[Node]) -> Tree:
     """Hang the spans of one trace under each other, and say which are its runs.
 
-    A span whose parent has not arrived hangs under the run whose id it carries, else at the top. Runs are those that
-    have an id of their own. Where a foreign trace has none, each agent, workflow or chain at its top is one, and what
+    A span whose parent has not arrived hangs under the run whose id it carries, else at the top; a run, as between them
+    are spans of services that are sent elsewhere, under the one that began the trace. Runs are those that have an id of
+    their own. Where a foreign trace has none, each agent, workflow or chain at its top is one, and what
     is under none of these is one run together; an HTTP request around everything is no part of a run.
     """
     by_id, parents, children = _hung(nodes)
@@ -78,10 +79,13 @@ def _hung(nodes: Iterable[Node]) -> tuple[dict[str, Node], dict[str, str], dict[
 
 def _parents(by_id: dict[str, Node]) -> dict[str, str]:
     owners = {node.fact.run_id: node.span_id for node in reversed(by_id.values()) if _is_own_run(node)}
+    first = [span_id for span_id, node in by_id.items() if not node.parent_id and _is_own_run(node)]
+    around = first[0] if len(first) == 1 else ""
     parents: dict[str, str] = {}
     for span_id, node in by_id.items():
-        parent = node.parent_id if node.parent_id in by_id else owners.get(node.fact.run_id, "")
-        parents[span_id] = "" if parent == span_id or (_is_own_run(node) and node.parent_id not in by_id) else parent
+        missing = around if _is_own_run(node) else owners.get(node.fact.run_id, "")
+        parent = node.parent_id if node.parent_id in by_id else missing
+        parents[span_id] = "" if parent == span_id else parent
     # A circle hangs nowhere: the first of its spans goes to the top.
     known: set[str] = set()
     for span_id in by_id:
@@ -97,9 +101,9 @@ def _parents(by_id: dict[str, Node]) -> dict[str, str]:
 
 
 def _is_own_run(node: Node) -> bool:
-    """Whether it is the span of a run that our SDK recorded, not an agent of another framework inside of one."""
+    """Whether it is the span of a run that has that id, not an agent of another framework inside of one."""
     fact = node.fact
-    return fact.kind == "run" and fact.run_id is not None and fact.read_as == OURS
+    return fact.kind == "run" and fact.run_id is not None and fact.read_as in RUNS_ARE_OURS
 
 
 def _down(top: str, children: dict[str, list[str]]) -> list[str]:

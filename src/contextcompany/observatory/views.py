@@ -82,8 +82,9 @@ def _compare(store: Store, found: Comparison, here: Here) -> dict[str, Any]:  # 
 def _runs_of(failure: Failure) -> str:
     """Where the runs are in which that happened, as near as a filter says it."""
     of = "tool" if failure.kind == "tool_call" else "model" if failure.kind == "step" else "agent"
-    name = failure.name if failure.kind != "other" else None
-    return listed(None, None, **{of: name, "error": failure.error_type})
+    said = [token(of, failure.name)] if failure.kind != "other" else []
+    said.append(token("error", failure.error_type) if failure.error_type else "errors>0")
+    return Listing(" ".join(said)).url()
 
 
 PAGES: Final = (

@@ -96,7 +96,7 @@ addEventListener(
 
 onKey("/", () => document.getElementById("filter").select());
 onKey("?", () => document.getElementById("help").showModal());
-const pages = { r: "/runs", s: "/sessions", t: "/tool_calls", f: "/feedback", e: "/failures", d: "/dashboard" };
+const pages = { r: "/runs", s: "/sessions", t: "/tool_calls", f: "/feedback", e: "/failures", d: "/dashboard", ",": "/settings" };
 for (const [key, path] of Object.entries(pages)) onKey(`g ${key}`, () => location.assign(path));
 
 new Completion(document.getElementById("filter"));

@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Callable
 from importlib import import_module
 
-import contenders
 import workload
+from contenders.by_hand import record_by_hand
 from processes import Figures
 
 __all__ = ["compare"]
@@ -34,7 +34,7 @@ def request() -> bytes:
 
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    record = contenders.record_by_hand(provider)
+    record = record_by_hand(provider)
     for i in range(RUNS):
         record(workload.prose(4_000, seed=i))
     return encode_spans(exporter.get_finished_spans()).SerializeToString()
