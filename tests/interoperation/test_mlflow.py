@@ -45,7 +45,20 @@ traces = mlflow.search_traces(locations=[{experiment!r}], return_type="list", ma
 print(sum(len(trace.data.spans) for trace in traces))
 """
 
-MISSED = ("user", "run's system prompt", "run's tags", "run's metadata", "step's parameters", "step's finish reason")
+UNDERSTOOD = {
+    "mlflow.traceRequestId",
+    "mlflow.spanType",
+    "mlflow.spanInputs",
+    "mlflow.spanOutputs",
+    "mlflow.chat.tokenUsage",
+    "mlflow.chat.tools",
+    "mlflow.llm.model",
+    "mlflow.llm.provider",
+    "mlflow.llm.cost",
+}
+"""What it takes from the attributes of a step."""
+
+MISSED = ("user", "run's system prompt", "run's tags", "run's metadata", "step's parameters", "feedback")
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +90,10 @@ def shown(trace):
     by_name = {span["name"]: span for span in spans}
     root, step, tool = map(by_name.get, ("invoke_agent support", "chat gpt-4o-mini", "execute_tool find_order"))
     facts = step["attributes"]
+    assert set(facts) == UNDERSTOOD
     (call,) = step["outputs"][0]["parts"]
     tokens, total = facts["mlflow.chat.tokenUsage"], json.loads(trace["about"]["mlflow.trace.tokenUsage"])
+    assert set(tokens) == {"input_tokens", "cache_read_input_tokens", "output_tokens", "total_tokens"}
     return {
         "spans and parents": {span["name"]: names.get(span["parent"]) for span in spans},
         "failed spans": {span["name"]: span["status"][1] for span in spans if span["status"][0] == "ERROR"},
@@ -96,7 +111,7 @@ def shown(trace):
         "step's provider": facts["mlflow.llm.provider"],
         "step's parameters": None,
         "step's tool definitions": {each["name"]: each["parameters"] for each in facts["mlflow.chat.tools"]},
-        "step's finish reason": None,
+        "step's finish reason": step["outputs"][0]["finish_reason"],
         "step's tokens": {
             "input": tokens["input_tokens"],
             "cached": tokens["cache_read_input_tokens"],
@@ -127,7 +142,8 @@ def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, 
         "execute_tool": "TOOL",
     }
     seen = shown(trace)
-    assert seen == FACTS | dict.fromkeys((*MISSED, "feedback")) | {
+    assert seen == FACTS | dict.fromkeys(MISSED) | {
+        "step's finish reason": "tool_call",
         "step's tokens": {"input": 120, "cached": 20, "output": 30},
         "step's cost": pytest.approx(0.0000345),
     }

@@ -68,7 +68,8 @@ def shown(project):
     llm = attributes["chat gpt-4o-mini"]["llm"]
     (call,) = llm["output_messages"][0]["message"]["tool_calls"]
     schemas = [json.loads(each["tool"]["json_schema"])["function"] for each in llm["tools"]]
-    cached = llm["token_count"]["prompt_details"]["cache_read"]
+    counts = llm["token_count"]
+    assert set(counts) == {"prompt", "prompt_details", "completion", "total"}  # of reasoning nothing
     (session,) = (each for each in nodes(project["sessions"]) if each["sessionId"] == "session-1")
     return {
         "spans and parents": {span["name"]: names.get(span["parentId"]) for span in spans},
@@ -79,7 +80,7 @@ def shown(project):
         "run's prompt": root["input"],
         "run's system prompt": None,
         "run's response": root["output"],
-        "run's tags": None,
+        "run's tags": attributes["invoke_agent support"].get("tag"),
         "run's metadata": root["metadata"],
         "step's prompt": [each["message"]["content"] for each in llm["input_messages"]],
         "step's response": {
@@ -90,7 +91,11 @@ def shown(project):
         "step's parameters": json.loads(llm["invocation_parameters"]),
         "step's tool definitions": {each["name"]: each["parameters"] for each in schemas},
         "step's finish reason": llm["finish_reason"],
-        "step's tokens": {"input": step["tokenCountPrompt"], "cached": cached, "output": step["tokenCountCompletion"]},
+        "step's tokens": {
+            "input": step["tokenCountPrompt"],
+            "cached": counts["prompt_details"]["cache_read"],
+            "output": step["tokenCountCompletion"],
+        },
         "step's cost": step["costSummary"]["total"]["cost"],
         "tokens of the trace": {
             "input": int(root["cumulativeTokenCountPrompt"]),

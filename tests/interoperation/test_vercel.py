@@ -104,6 +104,27 @@ REMARKS = {
 }
 
 
+NEXT = ("@vercel/otel@2.1.3", *SIX)
+
+
+def test_its_way_for_next_js(packages, observatory):
+    """`registerOTel` sends where OpenTelemetry's variables say."""
+    node = packages(*NEXT)
+    with FakeLLM("Hello!") as llm:
+        environ = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": llm.openai_url}
+        node.run("vercel_otel", OTEL_EXPORTER_OTLP_ENDPOINT=observatory.url, **environ)
+    (run,) = observatory.runs(1)
+
+    assert (run["name"], run["session_id"], run["response"]) == ("greeter", "session-1", "Hello!")
+    assert observatory.tree(run["trace_id"]).splitlines()[:2] == ["run greeter", "  step gpt-4o-mini"]
+    note(
+        "Vercel AI SDK with @vercel/otel, into the Observatory",
+        {},
+        f"With {node}.",
+        "`registerOTel` sends here when `OTEL_EXPORTER_OTLP_ENDPOINT` says so. Its spans of `fetch` are there too.",
+    )
+
+
 def check_tools(observatory, run, written):
     trace_id = run["trace_id"]
     assert observatory.tree(trace_id) == TREES[written]
