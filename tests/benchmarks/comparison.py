@@ -192,6 +192,8 @@ def compare(names: Iterable[str], plan: Plan) -> dict[str, Any]:
                 take(measured, name, case, plan, sites[name])
     progress("")
     show(measured, names)
+    if plan.directory:
+        print("\nWith " + ", ".join(required(sites)))
     return {
         "figures": measured.figures(),
         "samples": measured.samples,
@@ -220,6 +222,12 @@ def take(measured: Measured, name: str, case: str, plan: Plan, site: Site) -> No
         measured.add(name, case, CASES[case](name, plan, site))
     except WorkerError as problem:
         measured.fail(name, case, problem)
+
+
+def required(sites: dict[str, Site]) -> list[str]:
+    """The versions of what contenders require, each once."""
+    wanted = {(each.split("==")[0], name) for name in sites for each in EVERYTHING[name].requires if each != "."}
+    return sorted({f"{package} {sites[name].versions[package]}" for package, name in wanted})
 
 
 def progress(text: str) -> None:
