@@ -40,7 +40,7 @@ class FlushReport(NamedTuple):
     delivered: int
     """Answered by the receiver with success."""
     waiting: int
-    """Not sent yet: 0 unless the time-out passed."""
+    """Not sent yet: 0 unless the time-out passed, or a try failed; it is tried again later."""
     dead: int
     """Refused by the receiver for good, and put aside."""
     dropped: dict[str, int]
@@ -180,7 +180,7 @@ def use(replacement: Pipeline | None) -> Pipeline | None:
 
 
 def flush(timeout: float = 30.0) -> FlushReport:
-    """Send what waits, for at most `timeout` seconds. May be called from any thread, and again."""
+    """Try to send what waits, for at most `timeout` seconds. May be called from any thread, and again."""
     built = _built
     if built is None:
         return FlushReport(0, 0, 0, _diagnostics.counts())

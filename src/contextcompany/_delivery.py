@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import queue
+import sys
 import threading
 import time
 import weakref
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
@@ -107,6 +109,12 @@ class _Ended(NamedTuple):
     attributes: Mapping[str, object] | None = None
     """Those of a span, where they are at hand as they are sent."""
 
+    @property
+    def span_id(self) -> int | None:
+        """`None` for an event."""
+        context = self.what.get_span_context() if self.signal == "traces" else None  # type: ignore[union-attr]  # a span
+        return None if context is None else context.span_id
+
 
 class _Watched(NamedTuple):
     recording: weakref.ref[_Open]
@@ -154,15 +162,17 @@ class Delivery:
     def _begin(self) -> None:
         plan = self._plan
         self._pid = os.getpid()
-        self._queue: queue.SimpleQueue[_Ended | _Opened | _Left] = queue.SimpleQueue()  # may be put to by a finalizer
+        self._queue: deque[_Ended | _Opened | _Left] = deque()  # a finalizer may append to it at any moment
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._is_resting = True
         self._queued_size = 0
         self._draining = threading.RLock()
         self._is_draining = False
-        self._begun: _Ended | _Opened | _Left | None = None
         self._batch = _Batch()
         self._opened: dict[int, weakref.ref[_Open]] = {}
+        """What is open, and not on disk yet."""
+        self._early: set[int] = set()
+        """Spans in the queue that were written before their turn."""
         self._outbox = self._new_outbox(plan)
         self._followed = plan
         self._routes: dict[Destination, _Route] = {}
@@ -200,7 +210,7 @@ class Delivery:
         """Note that something is open, for when the process dies."""
         if self._closed or self._plan.mode == "off":
             return
-        self._queue.put(_Opened(span.span_id, weakref.ref(recording)))
+        self._queue.append(_Opened(span.span_id, weakref.ref(recording)))
         if is_run and self._plan.durability != "async":
             self._drain()
         else:
@@ -208,7 +218,7 @@ class Delivery:
 
     def left(self, span: SpanContext) -> None:
         """Note that something is open no more, though its span did not end."""
-        self._queue.put(_Left(span.span_id))
+        self._queue.append(_Left(span.span_id))
         self._ring()
 
     def write(self) -> None:
@@ -288,16 +298,17 @@ class Delivery:
     def _put(self, ended: _Ended, size: int) -> bool:
         if os.getpid() != self._pid:
             self._forked()  # by a program in C that does not tell Python
-        if self._closed:
+        # The interpreter stops its other threads wherever they are: what they held stays locked.
+        if self._closed or sys.is_finalizing():
             _diagnostics.count("shut_down")
             _diagnostics.warn("shut_down", "Something ended after everything was shut down, and is not sent.")
             return False
         self._queued_size += size
-        self._queue.put(ended)
-        is_too_much = self._queued_size > _MAX_QUEUED_SIZE or self._queue.qsize() > _MAX_QUEUED
+        self._queue.append(ended)
+        is_too_much = self._queued_size > _MAX_QUEUED_SIZE or len(self._queue) > _MAX_QUEUED
         if is_too_much or self._plan.durability != "async":
             self._drain(part=self._plan.durability == "async")
-            if not self._queue.empty():  # a finalizer on the thread that writes, or the disk is slow
+            if self._queue:  # a finalizer on the thread that writes, or the disk is slow
                 self._ring()
         else:
             self._ring()
@@ -389,28 +400,24 @@ class Delivery:
     def _drain_queue(self, *, part: bool) -> None:
         """Ctrl-C may end this between any two steps; what was begun is then done by the next who calls."""
         self._follow_plan()
-        left = self._queue.qsize()
+        left = len(self._queue)
         if part:
             left = -(-left // 4)
         self._queued_size = self._queued_size * 3 // 4 if part else 0
         is_last = False
         while not is_last:
             batch = self._batch
-            while not batch.is_full and (left > 0 or self._begun is not None):
+            while left > 0 and not batch.is_full:
+                left -= 1
                 try:
-                    if self._begun is None:
-                        left -= 1
-                        self._begun = self._queue.get_nowait()
-                    self._read(batch, self._begun)
-                except queue.Empty:
-                    left = 0
+                    self._read(batch, self._queue[0])
                 except Exception:  # noqa: BLE001 - what comes with it goes on
-                    self._begun = None
                     _not_written(1)
-                self._begun = None
+                self._queue.popleft()  # only now, so that nothing is lost when Ctrl-C comes in between
             is_last = left <= 0
             if is_last:
                 self._add_snapshots(batch)
+            self._add_parents(batch)
             try:
                 self._commit(batch)
             except Exception:  # noqa: BLE001 - what comes after it goes on
@@ -420,7 +427,11 @@ class Delivery:
 
     def _read(self, batch: _Batch, queued: _Ended | _Opened | _Left) -> None:
         if isinstance(queued, _Ended):
-            self._add_ended(batch, queued)
+            if self._early and (span_id := queued.span_id) in self._early:
+                self._close(batch, span_id)
+                self._early.discard(span_id)
+            else:
+                self._add_ended(batch, queued)
         elif isinstance(queued, _Opened):
             self._opened[queued.span_id] = queued.recording
         else:
@@ -428,19 +439,22 @@ class Delivery:
 
     def _add_ended(self, batch: _Batch, ended: _Ended) -> None:
         route = self._route(ended.destination or self.default)
-        context = ended.what.get_span_context() if ended.signal == "traces" else None  # type: ignore[union-attr]  # a span
-        if context is not None:
-            self._close(batch, context.span_id)
+        span_id = ended.span_id
+        if span_id is not None:
+            self._close(batch, span_id)
         entry = _entry(ended.what, ended.signal, route, ended.attributes)
         if entry is not None:
             batch.add(entry, route)
+            if span_id is not None:
+                self._note_parent(batch, ended.what)  # type: ignore[arg-type]  # a span
 
     def _close(self, batch: _Batch, span_id: int) -> None:
         self._opened.pop(span_id, None)
-        watched = self._watched.pop(span_id, None)
+        watched = self._watched.get(span_id)
         if watched is not None:
-            batch.closed.append(_signed(span_id))
+            batch.close(_signed(span_id))
             watched.route.shelf.hide(span_id)  # before its end can be sent: nothing older comes after it
+            del self._watched[span_id]
 
     def _add_snapshots(self, batch: _Batch) -> None:
         """How things are that were opened since the last time, and those that have been open for long."""
@@ -458,25 +472,47 @@ class Delivery:
             if time.monotonic() > until:
                 return
             batch.breathe()
-            try:
-                self._add_snapshot(batch, span_id, recording, whole=whole)
-            except Exception:  # noqa: BLE001 - another thread may be changing what is described here
-                _diagnostics.LOGGER.debug("What is open could not be described just now.", exc_info=True)
-            else:
-                self._opened.pop(span_id, None)
+            self._add_snapshot(batch, span_id, recording, whole=whole)
 
-    def _add_snapshot(self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], *, whole: bool) -> None:
-        if whole:
-            self._watched[span_id] = self._watched[span_id]._replace(due=time.monotonic() + _SNAPSHOT_EVERY_S)
-        recording = reference()
-        snapshot = None if recording is None else recording._snapshot(whole=whole)  # noqa: SLF001 - our own
-        if snapshot is None:  # its end is in the queue, or soon will be
-            return
+    def _add_parents(self, batch: _Batch) -> None:
+        """What is above all of it and not on disk yet, so that no span there lacks its run, whenever the process dies.
+
+        What is open is written as it is now; what has ended since, before its turn.
+        """
+        for span_id in batch.above:  # to which is added what is above those
+            if span_id in self._opened:
+                batch.breathe()
+                ended = self._add_snapshot(batch, span_id, self._opened[span_id], whole=False)
+                if ended is not None:
+                    self._add_ended(batch, ended)
+                    self._early.add(span_id)
+
+    def _add_snapshot(
+        self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], *, whole: bool
+    ) -> _Ended | None:
+        """Write how it is, or give back its end, which is in the queue."""
+        try:
+            if whole:
+                self._watched[span_id] = self._watched[span_id]._replace(due=time.monotonic() + _SNAPSHOT_EVERY_S)
+            recording = reference()
+            snapshot = None if recording is None else recording._snapshot(whole=whole)  # noqa: SLF001 - our own
+            if snapshot is not None:
+                self._add_described(batch, span_id, reference, snapshot)
+        except Exception:  # noqa: BLE001 - another thread may be changing what is described here
+            _diagnostics.LOGGER.debug("What is open could not be described just now.", exc_info=True)
+            return None
+        ended = None if snapshot is not None or span_id not in self._opened else self._queued_end(span_id)
+        if ended is None:
+            self._opened.pop(span_id, None)
+        return ended
+
+    def _add_described(self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], snapshot: Snapshot) -> None:
         route = self._route(snapshot.destination or self.default)
         entry = _entry(snapshot.if_died, "traces", route)
         is_shown = route.sender.status.accepts_snapshots
         if entry is not None:
-            batch.snapshots.append(entry)
+            batch.snapshots[entry.span] = entry
+            self._note_parent(batch, snapshot.if_died)
             self._watched[span_id] = _Watched(reference, route, time.monotonic() + _SNAPSHOT_EVERY_S, is_shown)
         if is_shown:
             so_far = _entry(snapshot.so_far(), "traces", route)
@@ -484,9 +520,20 @@ class Delivery:
                 route.shelf.show(span_id, so_far)
                 batch.routes[route.fingerprint] = route
 
+    def _note_parent(self, batch: _Batch, span: ReadableSpan | RecordedSpan) -> None:
+        parent = span.parent
+        if parent is not None and parent.span_id in self._opened:
+            batch.above.append(parent.span_id)
+
+    def _queued_end(self, span_id: int) -> _Ended | None:
+        for queued in list(self._queue):  # to which others append
+            if isinstance(queued, _Ended) and queued.span_id == span_id:
+                return queued
+        return None
+
     def _commit(self, batch: _Batch) -> None:
         if batch.entries or batch.snapshots or batch.closed:
-            self._outbox.keep(batch.entries, batch.snapshots, batch.closed)
+            self._outbox.keep(batch.entries, [*batch.snapshots.values()], batch.closed)
         for route in batch.routes.values():
             route.sender.wake()
 
@@ -588,8 +635,10 @@ class _Batch:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.snapshots: list[Entry] = []
+        self.snapshots: dict[int, Entry] = {}
         self.closed: list[int] = []
+        self.above: list[int] = []
+        """The parents of all these that are not on disk yet."""
         self.routes: dict[str, _Route] = {}
         self._size = 0
         self._breath_at = time.perf_counter() + _BREATH_S
@@ -599,6 +648,10 @@ class _Batch:
         self.routes[route.fingerprint] = route
         self._size += len(entry.body)
         self.breathe()
+
+    def close(self, span: int) -> None:
+        self.snapshots.pop(span, None)  # one that Ctrl-C kept from being written
+        self.closed.append(span)
 
     def breathe(self) -> None:
         """Let other threads have the interpreter, if they waited for a while."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -434,11 +435,14 @@ class Recording(Generic[DataT]):
 
     def __del__(self) -> None:
         # Without `_span` the constructor raised, and there is nothing to end. A forked child has a copy of what its
-        # parent will end.
-        if getattr(self, "_ended", "") is None and hasattr(self, "_span") and self._pid == os.getpid():
+        # parent will end. What the end of the program left open, as when Ctrl-C cut it short, is the next process's.
+        if getattr(self, "_ended", "") is None and hasattr(self, "_span") and self._is_ours_to_end():
             forgotten = f"{self!r} was never ended."
             self._close(COLLECTED, Status(ERROR, f"The {self._noun} was never ended."))
             warnings.warn(forgotten, ResourceWarning, source=self, stacklevel=1)  # may raise, so it comes last
+
+    def _is_ours_to_end(self) -> bool:
+        return self._pid == os.getpid() and not sys.is_finalizing()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of run {self.run_id!r}: {'open' if self._ended is None else 'ended'}>"

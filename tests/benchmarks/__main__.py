@@ -56,7 +56,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("measure", nargs="?", choices=MEASURES, default="recording")
     parser.add_argument("--repetitions", type=int, help="5, of compare 3")
     parser.add_argument("--runs", type=int, help="runs a repetition: 600, a tenth of it with 200 KB messages")
-    parser.add_argument("--seconds", type=float, help="how long one measurement of delivery takes: 10, of compare 2.5")
+    parser.add_argument("--seconds", type=float, help="how long one measurement of delivery takes: 10, of compare 2")
     parser.add_argument("--quick", action="store_true", help="once and little of it: to see that it works")
     parser.add_argument(
         "--contenders", nargs="+", metavar="NAME", choices=EVERYTHING, help="of: " + " ".join(EVERYTHING)
@@ -86,9 +86,9 @@ def measured(arguments: argparse.Namespace) -> dict[str, Any]:
     if measure in ("compare", "facts"):
         return beside_each_other(arguments)
     if measure == "compression":
-        import compression
+        import squeezing
 
-        return compression.compare(arguments.repetitions or 5)
+        return squeezing.compare(arguments.repetitions or 5)
     if measure == "recording":
         import recording
 
@@ -113,7 +113,7 @@ def beside_each_other(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.quick:
         repetitions, runs, seconds = 1, 60, 0.5
     else:
-        repetitions, runs, seconds = arguments.repetitions or 3, arguments.runs or RUNS, arguments.seconds or 2.5
+        repetitions, runs, seconds = arguments.repetitions or 3, arguments.runs or RUNS, arguments.seconds or 2
     return comparison.compare(names, comparison.Plan(repetitions, runs, seconds, arguments.cases, directory))
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from contenders import EVERYTHING
 from delivery import closed_url
 from environments import InstallationError, packages, python
-from processes import Figures, WorkerError, medians, output, receiver, work
+from processes import Figures, WorkerError, medians, receiver, run, work
 
 __all__ = ["CASES", "Plan", "compare"]
 
@@ -78,17 +78,22 @@ def flat_out(latency: float) -> Callable[[str, Plan, Site], Figures]:
 
 
 def starting(name: str, plan: Plan, site: Site) -> Figures:
-    """The shortest of some times: what else the machine does only adds."""
-    modules = EVERYTHING[name].imports
+    with receiver() as url:
+        return {
+            "import_ms": min(import_ms(name, site) for _ in range(3)),  # what else the machine does only adds
+            **site.work("first", name, "LIGHT", url),
+        }
+
+
+def import_ms(name: str, site: Site) -> float:
+    """What importing a contender takes where the API of OpenTelemetry is imported already, if there is one."""
     code = (
-        "import sys, time\n"
+        "import time\n"
         "try: import opentelemetry.trace\n"
         "except ImportError: pass\n"
-        f"start = time.perf_counter(); import {modules}; print((time.perf_counter() - start) * 1000)"
+        f"start = time.perf_counter(); import {EVERYTHING[name].imports}; print((time.perf_counter() - start) * 1000)"
     )
-    took = min(float(output(site.python, "-c", code).split()[-1]) for _ in range(5))
-    with receiver() as url:
-        return {"import_ms": took, **site.work("first", name, "LIGHT", url)}
+    return float(run([site.python, "-c", code], site.environ).split()[-1])
 
 
 CASES: dict[str, Callable[[str, Plan, Site], Figures]] = {
@@ -103,43 +108,53 @@ CASES: dict[str, Callable[[str, Plan, Site], Figures]] = {
     "start": starting,
 }
 
+
+class Column(NamedTuple):
+    """A figure of a case, in a table."""
+
+    title: str
+    case: str
+    figure: str
+    form: str = ",.0f"
+
+
 TABLES = {
-    "Time on the thread that records a run, µs, in a hot loop": {
-        "4 KB p50": ("hot 4 KB", "app_us", ",.0f"),
-        "p99": ("hot 4 KB", "app_p99_us", ",.0f"),
-        "mean": ("hot 4 KB", "app_mean_us", ",.0f"),
-        "200 KB p50": ("hot 200 KB", "app_us", ",.0f"),
-        " p99": ("hot 200 KB", "app_p99_us", ",.0f"),
-        " mean": ("hot 200 KB", "app_mean_us", ",.0f"),
-    },
-    "The same at 100 runs/s of 4 KB, by what the endpoint does": {
-        "answers p50": ("100/s", "app_us", ",.0f"),
-        "p99": ("100/s", "app_p99_us", ",.0f"),
-        "in 50 ms p50": ("100/s 50 ms", "app_us", ",.0f"),
-        " p99": ("100/s 50 ms", "app_p99_us", ",.0f"),
-        "refuses p50": ("100/s refused", "app_us", ",.0f"),
-        "  p99": ("100/s refused", "app_p99_us", ",.0f"),
-        "is silent p50": ("100/s silent", "app_us", ",.0f"),
-        "   p99": ("100/s silent", "app_p99_us", ",.0f"),
-    },
-    "CPU of the process until all is delivered, memory, bytes on the wire, start": {
-        "4 KB µs/run": ("hot 4 KB", "cpu_us", ",.0f"),
-        "200 KB": ("hot 200 KB", "cpu_us", ",.0f"),
-        "at 100/s": ("100/s", "cpu_us", ",.0f"),
-        "peak MB 4 KB": ("100/s", "peak_mb", ",.0f"),
-        "200 KB ": ("hot 200 KB", "peak_mb", ",.0f"),
-        "wire KB/run": ("100/s", "wire_kb", ",.1f"),
-        "import ms": ("start", "import_ms", ",.0f"),
-        "first run ms": ("start", "first_ms", ",.0f"),
-    },
-    "Runs of 4 KB recorded flat out": {
-        "runs/s": ("flat out", "rate", ",.0f"),
-        "spans lost %": ("flat out", "lost_percent", ",.1f"),
-        "drained s": ("flat out", "drained_s", ",.1f"),
-        "50 ms runs/s": ("flat out 50 ms", "rate", ",.0f"),
-        "lost %": ("flat out 50 ms", "lost_percent", ",.1f"),
-        "drained s ": ("flat out 50 ms", "drained_s", ",.1f"),
-    },
+    "Time on the thread that records a run, µs, in a hot loop": (
+        Column("4 KB p50", "hot 4 KB", "app_us"),
+        Column("p99", "hot 4 KB", "app_p99_us"),
+        Column("mean", "hot 4 KB", "app_mean_us"),
+        Column("200 KB p50", "hot 200 KB", "app_us"),
+        Column("p99", "hot 200 KB", "app_p99_us"),
+        Column("mean", "hot 200 KB", "app_mean_us"),
+    ),
+    "The same at 100 runs/s of 4 KB, by what the endpoint does": (
+        Column("answers p50", "100/s", "app_us"),
+        Column("p99", "100/s", "app_p99_us"),
+        Column("in 50 ms p50", "100/s 50 ms", "app_us"),
+        Column("p99", "100/s 50 ms", "app_p99_us"),
+        Column("refuses p50", "100/s refused", "app_us"),
+        Column("p99", "100/s refused", "app_p99_us"),
+        Column("is silent p50", "100/s silent", "app_us"),
+        Column("p99", "100/s silent", "app_p99_us"),
+    ),
+    "CPU of the process until all is delivered, memory, bytes on the wire, start": (
+        Column("4 KB µs/run", "hot 4 KB", "cpu_us"),
+        Column("200 KB", "hot 200 KB", "cpu_us"),
+        Column("4 KB at 100/s", "100/s", "cpu_us"),
+        Column("peak MB 4 KB", "100/s", "peak_mb"),
+        Column("200 KB", "hot 200 KB", "peak_mb"),
+        Column("wire KB/run", "100/s", "wire_kb", ",.1f"),
+        Column("import ms", "start", "import_ms"),
+        Column("first run ms", "start", "first_ms"),
+    ),
+    "Runs of 4 KB recorded flat out, by what the endpoint does": (
+        Column("answers runs/s", "flat out", "rate"),
+        Column("spans lost %", "flat out", "lost_percent", ",.1f"),
+        Column("drained s", "flat out", "drained_s", ",.1f"),
+        Column("in 50 ms runs/s", "flat out 50 ms", "rate"),
+        Column("spans lost %", "flat out 50 ms", "lost_percent", ",.1f"),
+        Column("drained s", "flat out 50 ms", "drained_s", ",.1f"),
+    ),
 }
 
 
@@ -177,6 +192,8 @@ def compare(names: Iterable[str], plan: Plan) -> dict[str, Any]:
                 take(measured, name, case, plan, sites[name])
     progress("")
     show(measured, names)
+    if plan.directory:
+        print("\nWith " + ", ".join(required(sites)))
     return {
         "figures": measured.figures(),
         "samples": measured.samples,
@@ -207,25 +224,33 @@ def take(measured: Measured, name: str, case: str, plan: Plan, site: Site) -> No
         measured.fail(name, case, problem)
 
 
+def required(sites: dict[str, Site]) -> list[str]:
+    """The versions of what contenders require, each once."""
+    wanted = {(each.split("==")[0], name) for name in sites for each in EVERYTHING[name].requires if each != "."}
+    return sorted({f"{package} {sites[name].versions[package]}" for package, name in wanted})
+
+
 def progress(text: str) -> None:
-    """On the terminal, a line that is written over."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    """On a terminal, a line that is written over."""
+    begin, end = ("\r\033[K", "") if sys.stderr.isatty() else ("", "\n")
+    print(begin + text, end=end, file=sys.stderr, flush=True)
 
 
 def show(measured: Measured, names: Iterable[str]) -> None:
     figures = measured.figures()
     cases = {case for each in figures.values() for case in each}
     for title, columns in TABLES.items():
-        if not any(case in cases for case, _, _ in columns.values()):
+        if not any(column.case in cases for column in columns):
             continue
-        print(f"\n{title}\n{'':14}" + "".join(f"{column.strip():>14}" for column in columns))
+        print(f"\n{title}\n{'':14}" + "".join(f"{column.title:>16}" for column in columns))
         for name in names:
-            print(f"{name:14}" + "".join(cell(figures.get(name, {}), *column) for column in columns.values()))
+            print(f"{name:14}" + "".join(cell(figures.get(name, {}), column) for column in columns))
     for name, problems in measured.problems.items():
         for case, problem in problems.items():
             print(f"\n{name}, {case}: {problem}")
 
 
-def cell(figures: dict[str, Figures], case: str, key: str, form: str) -> str:
-    return f"{figures[case][key]:>14{form}}" if case in figures else f"{'–':>14}"
+def cell(figures: dict[str, Figures], column: Column) -> str:
+    if column.case not in figures:
+        return f"{'–':>16}"
+    return f"{figures[column.case][column.figure]:>16{column.form}}"

@@ -47,7 +47,7 @@ def compare(names: Iterable[str], directory: Path | None) -> dict[str, Any]:
             try:
                 answer[f"{name} {size.name}"] = looked_at(name, size, directory)
             except (WorkerError, InstallationError) as problem:
-                print(f"{name}: {problem}")
+                print(f"{name}: {str(problem).splitlines()[-1]}")
                 break
             show(f"{name} {size.name}", answer[f"{name} {size.name}"])
     return answer

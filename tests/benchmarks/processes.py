@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-__all__ = ["Figures", "WorkerError", "machine", "medians", "output", "received", "receiver", "work"]
+__all__ = ["Figures", "WorkerError", "machine", "medians", "output", "received", "receiver", "run", "work"]
 
 Figures = dict[str, float]
 
@@ -54,18 +54,23 @@ def work(
     python: str = sys.executable,
     timeout: float = TIMEOUT_S,
 ) -> Figures:
-    """What a function of `workers` returns in a process of its own.
+    """What a function of `workers` returns in a process of its own."""
+    answer = run(command("worker", measure, json.dumps(arguments), python=python), environ or {}, timeout)
+    return json.loads(answer.splitlines()[-1])  # some contenders print, too
 
-    Its environment has no settings of telemetry but `environ`. Its home, its outbox and what it writes where it runs
-    are in a directory that is removed afterwards.
+
+def run(command: list[str], environ: dict[str, str], timeout: float = TIMEOUT_S) -> str:
+    """What a process prints whose environment has no settings of telemetry but `environ`.
+
+    Its home, its outbox and what it writes where it runs are in a directory that is removed afterwards.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         own = {"HOME": directory, "TCC_OUTBOX_DIR": f"{directory}/outbox"}
         try:
             answer = subprocess.run(
-                command("worker", measure, json.dumps(arguments), python=python),
-                env={**inherited, **own, **(environ or {})},
+                command,
+                env={**inherited, **own, **environ},
                 cwd=directory,
                 check=False,
                 capture_output=True,  # the stock pipeline says a lot about an endpoint that is down
@@ -73,10 +78,10 @@ def work(
                 timeout=timeout,
             )
         except subprocess.TimeoutExpired as late:
-            raise WorkerError(f"{measure} took longer than {timeout:g} s") from late
+            raise WorkerError(f"it took longer than {timeout:g} s") from late
     if answer.returncode:
-        raise WorkerError(answer.stderr.strip() or f"{measure} ended with {answer.returncode}")
-    return json.loads(answer.stdout.splitlines()[-1])  # some contenders print, too
+        raise WorkerError(answer.stderr.strip() or f"it ended with {answer.returncode}")
+    return answer.stdout
 
 
 def command(*arguments: str, python: str = sys.executable) -> list[str]:

@@ -1,5 +1,6 @@
 """What is measured in a process of its own. Each function returns figures of one contender."""
 
+import itertools
 import os
 import resource
 import statistics
@@ -14,21 +15,21 @@ import workload
 from contenders import Record
 from processes import Figures, received
 
-Messages = list[dict[str, Any]]
+Conversations = list[list[dict[str, Any]]]
 
 SPANS_PER_RUN = 4
 WARM_UP = 20
-PATIENCE_S = 2.0
+PATIENCE_S = 1.5
 """What was sent has arrived, or never will, when nothing has arrived for so long."""
 
 
 def recording(contender: str, size: str, url: str, runs: int, chunk: int = 20) -> Figures:
     """Chunks are flushed between timings, so that sending does not disturb recording."""
-    record, flush, messages = prepared(contender, size, url)
+    record, flush, conversations = prepared(contender, size, url)
     app: list[float] = []
     cpu = time.process_time()
     for _ in range(max(runs // chunk, 1)):
-        app += paced(record, messages, chunk)
+        app += paced(record, conversations, chunk)
         flush()
     cpu = time.process_time() - cpu
     return {**told(app), "cpu_us": cpu / len(app) * 1e6, "peak_mb": peak_mb()}
@@ -39,10 +40,10 @@ def pace(contender: str, size: str, url: str, rate: float, seconds: float) -> Fi
 
     Who cannot keep up records fewer of them.
     """
-    record, flush, messages = prepared(contender, size, url)
+    record, flush, conversations = prepared(contender, size, url)
     before = received(url)
     cpu, start = time.process_time(), time.perf_counter()
-    app = paced(record, messages, int(rate * seconds), rate, seconds * 1.5)
+    app = paced(record, conversations, int(rate * seconds), rate, seconds * 1.5)
     recorded = time.perf_counter()
     flush()
     cpu, flushed = time.process_time() - cpu, time.perf_counter()
@@ -63,19 +64,19 @@ def pace(contender: str, size: str, url: str, rate: float, seconds: float) -> Fi
 def down(contender: str, size: str, url: str, rate: float, seconds: float) -> Figures:
     """Runs at a steady rate while the endpoint takes nothing. Runs that take longer than this are all there is."""
     record = contenders.prepare(contender, url).record
-    messages = getattr(workload, size).messages
-    app = paced(record, messages, WARM_UP, None, seconds)
+    conversations = getattr(workload, size).conversations
+    app = paced(record, conversations, WARM_UP, None, seconds)
     if sum(app) < seconds * 1e6:
-        app = paced(record, messages, int(rate * seconds), rate, seconds * 1.5)
+        app = paced(record, conversations, int(rate * seconds), rate, seconds * 1.5)
     return told(app)
 
 
 def flood(contender: str, size: str, url: str, seconds: float) -> Figures:
     """As many runs as can be recorded in so many seconds, and what of them arrives in the end."""
-    record, flush, messages = prepared(contender, size, url)
+    record, flush, conversations = prepared(contender, size, url)
     before = received(url)["spans"]
     start = time.perf_counter()
-    runs = len(paced(record, messages, 10**9, None, seconds))
+    runs = len(paced(record, conversations, 10**9, None, seconds))
     recorded = time.perf_counter()
     flush()
     arrived = settled(url, before + runs * SPANS_PER_RUN) - before
@@ -111,7 +112,7 @@ def waiting(contender: str, closed_url: str, rate: float | None, seconds: float)
     time.sleep(1)
     before = peak_mb()
     start = time.perf_counter()
-    paced(record, workload.MEGABYTE.messages, 200, rate)
+    paced(record, workload.MEGABYTE.conversations, 200, rate)
     took = time.perf_counter() - start
     time.sleep(seconds)
     return {"peak_mb": peak_mb() - before, "now_mb": resident_mb() - before, "took_s": took, **kept()}
@@ -119,7 +120,7 @@ def waiting(contender: str, closed_url: str, rate: float | None, seconds: float)
 
 def stalls(contender: str, size: str, url: str, rate: float, seconds: float) -> Figures:
     """How late a thread is that wakes up every millisecond, while another one records and a third one sends."""
-    record, flush, messages = prepared(contender, size, url)
+    record, flush, conversations = prepared(contender, size, url)
     late: list[float] = []
     ended = threading.Event()
     ticker = threading.Thread(target=tick, args=(late, ended))
@@ -127,7 +128,7 @@ def stalls(contender: str, size: str, url: str, rate: float, seconds: float) -> 
     if contender == "idle":
         time.sleep(seconds)
     else:
-        paced(record, messages, int(rate * seconds), rate)
+        paced(record, conversations, int(rate * seconds), rate)
     flush()
     ended.set()
     ticker.join()
@@ -137,12 +138,12 @@ def stalls(contender: str, size: str, url: str, rate: float, seconds: float) -> 
 
 def life(url: str, runs: int) -> dict[str, Any]:
     """So many runs in one process, as fast as they go, and how it is after each tenth of them."""
-    record, flush, messages = prepared("ours", "LIGHT", url)
+    record, flush, conversations = prepared("ours", "LIGHT", url)
     before = received(url)["spans"]
     tenths = []
     for _ in range(10):
         cpu = time.process_time()
-        app = paced(record, messages, runs // 10)
+        app = paced(record, conversations, runs // 10)
         flush()
         tenths.append(
             {
@@ -205,15 +206,15 @@ def crowd(url: str, opened: int) -> Figures:
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def prepared(contender: str, size: str, url: str) -> tuple[Record, Callable[[], None], Messages]:
-    """A contender that has recorded and sent before, and its messages."""
+def prepared(contender: str, size: str, url: str) -> tuple[Record, Callable[[], None], Conversations]:
+    """A contender that has recorded and sent before, and what it is told."""
     record, flush, settle = contenders.prepare(contender, url)
-    messages = getattr(workload, size).messages
+    conversations = getattr(workload, size).conversations
     settle()
-    for _ in range(WARM_UP):
+    for messages in itertools.islice(itertools.cycle(conversations), WARM_UP):
         record(messages)
     flush()
-    return record, flush, messages
+    return record, flush, conversations
 
 
 def told(app: list[float]) -> Figures:
@@ -233,7 +234,7 @@ def settled(url: str, expected: int) -> float:
 
 
 def paced(
-    record: Record, messages: Messages, runs: int, rate: float | None = None, limit: float = float("inf")
+    record: Record, conversations: Conversations, runs: int, rate: float | None = None, limit: float = float("inf")
 ) -> list[float]:
     """Record at a rate, or as fast as it goes, until there are so many runs or it took so long; µs that each took."""
     took = []
@@ -244,6 +245,7 @@ def paced(
         wait = start + i / rate - time.perf_counter() if rate else 0
         if wait > 0:
             time.sleep(wait)
+        messages = conversations[i % len(conversations)]
         before = time.perf_counter_ns()
         record(messages)
         took.append((time.perf_counter_ns() - before) / 1000)

@@ -1,7 +1,9 @@
 """What every contender records: one run with two steps and a tool call, 4 KB or 200 KB of messages a step."""
 
+import itertools
 import random
-from typing import Any, NamedTuple
+from functools import cache, cached_property
+from typing import Any
 
 RUN_ATTRIBUTES = {"tier": "gold", "region": "eu-west", "release": "2026.11"}
 USER_PROMPT = ("Which of our suppliers can deliver 400 litres of paint by Thursday, and at what price? " * 3)[:200]
@@ -27,32 +29,43 @@ TOOLS = [
 ]
 
 
-class Size(NamedTuple):
-    """One size of the workload."""
+class Size:
+    """One size of the workload: conversations of ten messages with about so many characters, which runs have in turn.
 
-    name: str
-    messages: list[dict[str, Any]]
+    They are unlike, as a request of many runs that are the same would be compressed to next to nothing.
+    """
+
+    def __init__(self, name: str, length: int, count: int) -> None:
+        self.name = name
+        self._length = length
+        self._count = count
+
+    @cached_property
+    def conversations(self) -> list[list[dict[str, Any]]]:
+        return [prose(self._length, seed) for seed in range(self._count)]
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The first of them."""
+        return self.conversations[0]
 
 
-def size(name: str, total_bytes: int, count: int = 10) -> Size:
-    """A conversation of `count` messages with about `total_bytes` of text."""
-    sentence = "The offer of 12 March names 4.60 € a litre; the newer one, sent on Monday, is lower. "
-    text = (sentence * (total_bytes // len(sentence) + 1))[: total_bytes // count]
-    roles = ("user", "assistant")
-    return Size(name, [{"role": roles[i % 2], "content": f"{i}. {text}"} for i in range(count)])
+LIGHT = Size("4 KB", 4_000, 20)
+HEAVY = Size("200 KB", 200_000, 5)
+MEGABYTE = Size("1 MB", 1_000_000, 1)
 
 
-LIGHT = size("4 KB", 4_000)
-HEAVY = size("200 KB", 200_000)
-MEGABYTE = size("1 MB", 1_000_000)
-
-
-def prose(total_bytes: int, seed: int) -> list[dict[str, Any]]:
+def prose(length: int, seed: int) -> list[dict[str, Any]]:
     """A conversation that compresses as natural text does: made-up words, as often as Zipf says."""
+    words, weights = vocabulary()
+    text = " ".join(random.Random(seed).choices(words, cum_weights=weights, k=length // 5))
+    step = length // 10
+    return [{"role": ("user", "assistant")[i % 2], "content": text[i * step : (i + 1) * step]} for i in range(10)]
+
+
+@cache
+def vocabulary() -> tuple[list[str], list[float]]:
     letters = "eeeeeeetttttaaaaooooiiiinnnnsssshhhrrrddlluucmwfgypbvk"
     chance = random.Random(0)
-    words = ["".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(5000)]
-    weights = [1 / (rank + 3) for rank in range(len(words))]
-    text = " ".join(random.Random(seed).choices(words, weights, k=total_bytes // 5))
-    step = total_bytes // 10
-    return [{"role": ("user", "assistant")[i % 2], "content": text[i * step : (i + 1) * step]} for i in range(10)]
+    words = ["€", *("".join(chance.choices(letters, k=chance.randint(2, 10))) for _ in range(4999))]
+    return words, [*itertools.accumulate(1 / (rank + 3) for rank in range(len(words)))]

@@ -6,17 +6,20 @@ that ends takes at most `shutdown_timeout` and one second.
 
 import itertools
 import os
+import signal
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from subprocess import PIPE, Popen
+from threading import Timer
+from typing import NamedTuple
 
 from endpoint import Endpoint
 from ledger import TICK_S, Entry, read
 from programs import Printed, finish, start_program
 
-__all__ = ["EXIT_S", "GRACE_NS", "Scene"]
+__all__ = ["EXIT_S", "GRACE_NS", "End", "Ending", "Scene", "grace_ns"]
 
 EXIT_S = 3.0
 """`shutdown_timeout` and a second."""
@@ -83,11 +86,14 @@ class Scene:
         """Have what is left in the outbox delivered, by other processes, until there are no files any more."""
         self.endpoint.up()
         deadline = time.monotonic() + timeout
+        left = self.files()
         while True:
             self.run(SETTLE)
-            left = self.files()
+            before, left = left, self.files()
             if not left:
                 return
+            if len(left) < len(before):
+                deadline = time.monotonic() + timeout
             assert time.monotonic() < deadline, f"nobody takes {[path.name for path in left]}"
 
     def entries(self) -> list[Entry]:
@@ -138,10 +144,12 @@ class Scene:
         unmarked = [arrived[ids] for ids in open_ones if arrived[ids].incomplete and arrived[ids].status != "ERROR"]
         assert not unmarked, f"left open, and no error: {unmarked}"
 
-        lost = {entry.ids for entry in ended.values() if not is_before(entry, safe_until)}
-        known = arrived.keys() | lost
-        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in known}
-        assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere"
+        # Not even of those that may be missing: what is above a span is written with it, or before.
+        orphans = {ids for ids, span in arrived.items() if span.parent and span.parent not in arrived}
+        assert not orphans or counted, f"{len(orphans)} spans have a parent that is nowhere: " + "; ".join(
+            f"{arrived[ids].name!r}{' (incomplete)' * bool(arrived[ids].incomplete)} in {traced(ids, entries, deaths)}"
+            for ids in sorted(orphans)[:8]
+        )
 
 
 def grace_ns(entries: list[Entry], pid: int, at_ns: int) -> int:
@@ -152,14 +160,63 @@ def grace_ns(entries: list[Entry], pid: int, at_ns: int) -> int:
     return GRACE_NS + 20 * max(0, max(gaps, default=0) - int(TICK_S * 1e9))
 
 
+class End(NamedTuple):
+    """How a program ended."""
+
+    code: int
+    took_s: float
+    """Without what it waited for a processor that other programs had."""
+    starved_s: float
+    """For how long it waited for that."""
+    err: str
+
+    def __str__(self) -> str:
+        seconds = f"{self.took_s:.2f} s, and {self.starved_s:.2f} s for want of a processor"
+        return f"exit code {self.code} after {seconds}; it wrote:\n{self.err}"
+
+
+class Ending:
+    """A program that is ending from now on."""
+
+    def __init__(self, program: "Popen[str]") -> None:
+        self._program = program
+        self._began = time.monotonic()
+        self._starved_s = self._starved()
+
+    def seen(self) -> End:
+        """Wait for its end. If that takes long, what it wrote has the stacks of its threads, where it can show them."""
+        pid = self._program.pid
+        late = [Timer(EXIT_S, os.kill, (pid, signal.SIGUSR1)), Timer(30, os.kill, (pid, signal.SIGKILL))]
+        for each in late:
+            each.start()
+        err = self._program.stderr.read()
+        for each in late:
+            each.cancel()
+        took_s, starved_s = time.monotonic() - self._began, max(0.0, self._starved() - self._starved_s)
+        return End(self._program.wait(30), took_s - starved_s, starved_s, err)
+
+    def _starved(self) -> float:
+        """For how many seconds its main thread could have run so far, and others did; 0 where no system tells that."""
+        try:
+            return int(Path(f"/proc/{self._program.pid}/schedstat").read_text().split()[1]) / 1e9
+        except OSError:
+            return 0.0
+
+
 def is_before(entry: Entry, until: Mapping[int, int]) -> bool:
     return entry.pid not in until or entry.time_ns < until[entry.pid]
 
 
-def told(entries: set[Entry], deaths: Mapping[int, int]) -> list[str]:
+def told(entries: Iterable[Entry], deaths: Mapping[int, int]) -> list[str]:
     """The first few, with how long before its process's death each was."""
     return [
         f"{entry.what} {entry.noun} {entry.ids} of {entry.pid}"
-        + (f", {(deaths[entry.pid] - entry.time_ns) / 1e6:.0f} ms before its end" if entry.pid in deaths else "")
+        + (f", {(deaths[entry.pid] - entry.time_ns) / 1e6:.1f} ms before its end" if entry.pid in deaths else "")
         for entry in sorted(entries)[:8]
     ]
+
+
+def traced(ids: str, entries: list[Entry], deaths: Mapping[int, int]) -> list[str]:
+    """All that the ledger has of the trace of a span."""
+    trace = ids.partition("-")[0]
+    return told([entry for entry in entries if entry.ids.startswith(trace)], deaths)

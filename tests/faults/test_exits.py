@@ -1,13 +1,11 @@
 """How long a process takes to end, and what it leaves behind (P2), whatever the endpoint does."""
 
-import subprocess
 import textwrap
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from oracle import EXIT_S
+from oracle import EXIT_S, End, Ending
 from programs import finish
 
 RECORD = """
@@ -56,30 +54,24 @@ ENDPOINTS = {
 }
 
 
-def exit_of(program: "subprocess.Popen[str]") -> tuple[int, float, str]:
-    """Its code, how long it took after its last statement, and what it wrote."""
-    started = program.stdout.readline()
-    try:
-        err = program.communicate(timeout=30)[1]
-    except subprocess.TimeoutExpired:
-        program.kill()
-        return 99, 30.0, program.communicate()[1]
-    return program.returncode, time.time() - float(started or 0), err
+def end_of(program) -> End:
+    """How it ended after its last statement."""
+    program.stdout.readline()
+    return Ending(program).seen()
 
 
 def check_exits(scene, sources):
     """Start the programs, three at a time; each ends in time, and nothing is lost."""
     with ThreadPoolExecutor(3) as waiting:
-        exits = dict(
-            zip(sources, waiting.map(lambda source: exit_of(scene.start(source)), sources.values()), strict=True)
+        ends = dict(
+            zip(sources, waiting.map(lambda source: end_of(scene.start(source)), sources.values()), strict=True)
         )
-    for ending, (code, took, err) in exits.items():
-        expected = code if ending == "SIGINT" else EXIT_CODES.get(ending, 0)  # 1 or -2: it depends on the Python
-        assert (ending, code) == (ending, expected), err
-        assert took < EXIT_S, (ending, took, err)
+    for ending, end in ends.items():
+        expected = end.code if ending == "SIGINT" else EXIT_CODES.get(ending, 0)  # 1 or -2: it depends on the Python
+        assert end.code == expected, f"{ending}: {end}"
+        assert end.took_s < EXIT_S, f"{ending}: {end}"
     scene.settle()
     scene.check()
-    return exits
 
 
 def program(ending: str = "pass", *, runs: int = 3, size: int = 1000, before: str = "", after: str = "") -> str:
@@ -125,9 +117,9 @@ def test_an_own_signal_handler_stays(scene):
         before="handled = []; signal.signal(signal.SIGTERM, lambda *_: handled.append('SIGTERM'))",
     )
 
-    code, _, err = exit_of(scene.start(source))
+    end = end_of(scene.start(source))
 
-    assert (code, err) == (0, "")
+    assert (end.code, end.err) == (0, "")
     scene.settle()
     scene.check()
 
@@ -139,8 +131,44 @@ def test_ignored_signals_stay_ignored(scene):
         before="signal.signal(signal.SIGTERM, signal.SIG_IGN)",
     )
 
-    code, _, err = exit_of(scene.start(source))
+    end = end_of(scene.start(source))
 
-    assert (code, err) == (0, "")
+    assert (end.code, end.err) == (0, "")
     scene.settle()
     scene.check()
+
+
+INTERRUPTED_TWICE = """
+    import threading
+
+    looking, leaving = threading.Event(), threading.Event()
+
+    def redact(text, path):
+        if threading.current_thread() is not threading.main_thread():  # the writer looks at what is open
+            looking.set()
+            time.sleep(60)
+        if leaving.is_set():
+            leaving.clear()
+            raise KeyboardInterrupt  # the second one: what is open is being ended
+        return text
+
+    tcc.configure(redact=redact, durability="{durability}")
+    kept = [tcc.run(metadata={{"plan": "gold"}}) for _ in range(3)]
+    kept += [run.step().metadata(plan="gold") for run in kept]
+    for each in kept: ledger.began(each)
+    looking.wait(10)
+    leaving.set()
+    print(time.time(), flush=True)
+    raise KeyboardInterrupt
+"""
+
+
+@pytest.mark.parametrize("durability", ["async", "sync"])
+def test_interrupted_twice(scene, durability):
+    """Who presses Ctrl-C again while the program ends does not wait for locks of threads that are no more."""
+    source = "import time\n" + textwrap.dedent(INTERRUPTED_TWICE).format(durability=durability)
+
+    end = end_of(scene.start(source))
+
+    assert end.code != 0
+    assert end.took_s < EXIT_S, end

@@ -3,7 +3,7 @@
 import os
 import random
 import signal
-import subprocess
+import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from oracle import EXIT_S, grace_ns
+from oracle import EXIT_S, End, Ending, grace_ns
 
 SIGNALS = {
     "kill -9": [signal.SIGKILL],
@@ -32,9 +32,7 @@ class Death(NamedTuple):
     way: str
     pid: int
     at_ns: int
-    took_s: float
-    code: int
-    err: str
+    end: End
 
 
 def kill(scene, seed, durability, way=None) -> Death:
@@ -46,7 +44,7 @@ def kill(scene, seed, durability, way=None) -> Death:
         program = scene.start(f"victim({seed})", TCC_DURABILITY=durability)
         assert program.stdout.readline() == "ready\n", program.communicate()
         time.sleep(after)
-        at_ns, before = time.time_ns(), time.monotonic()
+        at_ns, ending = time.time_ns(), Ending(program)
         for number, each in enumerate(SIGNALS[way]):
             if number:
                 time.sleep(rng.random() * 0.05)
@@ -54,13 +52,8 @@ def kill(scene, seed, durability, way=None) -> Death:
     else:
         program = scene.start(f"victim({seed}, {way!r}, {after})", TCC_DURABILITY=durability)
         assert program.stdout.readline() == "ready\n", program.communicate()
-        at_ns, before = int(program.stdout.readline()), time.monotonic()
-    try:
-        err = program.communicate(timeout=30)[1]
-    except subprocess.TimeoutExpired:
-        program.kill()
-        err = program.communicate()[1]
-    return Death(way, program.pid, at_ns, time.monotonic() - before, program.returncode, err)
+        at_ns, ending = int(program.stdout.readline()), Ending(program)
+    return Death(way, program.pid, at_ns, ending.seen())
 
 
 EXIT_CODES = {"kill -9": -9, "SIGTERM": -15, "SIGHUP": -1, "os._exit": 0, "abort": -6, "execv": 0}
@@ -69,9 +62,9 @@ EXIT_CODES = {"kill -9": -9, "SIGTERM": -15, "SIGHUP": -1, "os._exit": 0, "abort
 def check_deaths(deaths):
     """Each ended as it was told to, in time, and without a word of ours to user code."""
     for death in deaths:
-        assert "raised into user code" not in death.err, death.err
-        assert death.code == EXIT_CODES.get(death.way, death.code), death
-        assert death.took_s < EXIT_S, death
+        assert "raised into user code" not in death.end.err, death.end
+        assert death.end.code == EXIT_CODES.get(death.way, death.end.code), f"{death.way} of {death.pid}: {death.end}"
+        assert death.end.took_s < EXIT_S, f"{death.way} of {death.pid}: {death.end}"
 
 
 @contextmanager
@@ -180,3 +173,93 @@ def test_what_a_killed_process_had_open(scene, state):
         ("invoke_agent clerk", "invoke_agent support", "ERROR", True),
         ("invoke_agent support", None, "ERROR", True),
     ]
+
+
+HELD = """
+    import os, queue, signal, threading, time
+
+    reached, released = queue.SimpleQueue(), queue.SimpleQueue()
+
+    def redact(text, path):
+        if threading.current_thread() is not threading.main_thread():  # the writer looks at what is open
+            if text == "hold it":
+                reached.put(None)
+                released.get(timeout=10)
+            elif text == "kill it":
+                os.kill(os.getpid(), signal.SIGKILL)
+        return text
+
+    def opened(word):
+        run = tcc.run(metadata={"word": word})
+        ledger.began(run)
+        return run
+
+    def step_of(run):
+        step = run.step()
+        ledger.began(step)
+        end(step.prompt("p").response("r"))
+
+    tcc.configure(redact=redact)
+    kept = [opened("hold it")]
+    reached.get(timeout=10)
+"""
+
+MOMENTS = {
+    "its run ends meanwhile": """
+        kept.append(opened("hold it"))
+        run = opened("parent")
+        step_of(run)
+        released.put(None)
+        reached.get(timeout=10)
+        end(run.prompt("p").response("r"))
+        kept.append(opened("kill it"))
+        released.put(None)
+    """,
+    "its run ends meanwhile and is forgotten": """
+        kept.append(opened("hold it"))
+        run = opened("parent")
+        step_of(run)
+        released.put(None)
+        reached.get(timeout=10)
+        end(run.prompt("p").response("r"))
+        del run
+        kept.append(opened("kill it"))
+        released.put(None)
+    """,
+    "looking at others takes long": """
+        kept.append(opened("hold it"))
+        outer = opened("grandparent")
+        with outer:
+            call = outer.tool_call("search")
+            ledger.began(call)
+            with call:
+                step_of(opened("parent"))
+                released.put(None)
+                reached.get(timeout=10)
+                time.sleep(0.1)
+                kept.append(opened("kill it"))
+                released.put(None)
+                time.sleep(10)
+    """,
+    "there is more than goes into one transaction": """
+        run = opened("parent")
+        for _ in range(600):
+            step_of(run)
+        kept.append(opened("kill it"))
+        released.put(None)
+    """,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_no_step_is_written_before_its_run(scene, moment):
+    """What is above a step that has ended is in the same transaction, or an earlier one, whatever comes in between."""
+    scene.endpoint.down()
+    program = scene.start(textwrap.dedent(HELD) + textwrap.dedent(MOMENTS[moment]) + "\ntime.sleep(10)")
+    assert program.wait(30) == -signal.SIGKILL, program.communicate()
+
+    scene.settle()
+
+    spans = scene.endpoint.spans
+    assert any(span.name.startswith("chat") for span in spans.values())
+    scene.check(killed={program.pid: 0})  # when it was killed does not matter: nothing may be without its parent

@@ -1,7 +1,9 @@
 """What the programs of these tests record, each line of it noted in their ledger."""
 
+import faulthandler
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -12,6 +14,10 @@ from ledger import TICK_S, Ledger
 __all__ = ["end", "ledger", "task", "tcc", "victim", "work"]
 
 ledger = Ledger(os.environ["LEDGER"])
+
+# Has a program that takes long to end write where its threads are; when it can do that no more, nothing happens.
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+faulthandler.register(signal.SIGUSR1)
 
 
 def work(size: int = 1000, pause: float = 0.0) -> "tcc.Run":

@@ -37,15 +37,15 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Envir
 
 @pytest.fixture
 def record() -> Callable[..., dict[str, int]]:
-    """Records the run in a process that is configured by its environment alone; gives what `flush()` reports."""
+    """Records in a process that is configured by its environment alone; gives what `flush()` reports."""
 
-    def run(**environ: str) -> dict[str, int]:
+    def run(*arguments: str, **environ: str) -> dict[str, int]:
         program = subprocess.run(
-            [sys.executable, recorded.__file__],
+            [sys.executable, recorded.__file__, *arguments],
             env={**os.environ, "OTEL_SERVICE_NAME": "shop", **environ},
             stdout=subprocess.PIPE,
             check=True,
-            timeout=60,
+            timeout=120,
         )
         return json.loads(program.stdout)
 

@@ -1,20 +1,23 @@
 """One run with every kind of span, status and value of ours, and what another back end may show of it.
 
-As a program it records the run, and prints what `flush()` reports.
+As a program it records the run, or `many`, and prints what `flush()` reports.
 """
 
 import contextlib
 import json
+import sys
 from typing import Any
 
 from opentelemetry import trace
 
 import contextcompany as tcc
 
-__all__ = ["ANSWER", "FACTS", "QUESTION", "RUN_ID", "TRACE_ID", "record"]
+__all__ = ["ANSWER", "FACTS", "MANY", "QUESTION", "RUN_ID", "TRACE_ID", "record"]
 
 RUN_ID = "0192f0c1-2b3c-4d5e-8f90-a1b2c3d4e5f6"
 TRACE_ID = RUN_ID.replace("-", "")
+
+MANY = 100
 
 QUESTION = "Where is my order A-17?"
 ANSWER = "It arrives on Friday."
@@ -81,6 +84,17 @@ def record_for_columns(run_id: str) -> None:
         trace.get_current_span().set_attributes(said)
 
 
+def record_many() -> None:
+    """`MANY` runs of three spans as fast as it goes, every tenth with a prompt of half a megabyte."""
+    for number in range(MANY):
+        with tcc.run(agent="flood") as run:
+            run.prompt("x" * (500_000 if number % 10 == 0 else 4_000)).response("Done.")
+            with run.step(model="gpt-4o-mini") as step:
+                step.prompt("Do it.").response("Done.").tokens(uncached=2, completion=1)
+            with run.tool_call("do") as tool_call:
+                tool_call.args({}).result("done")
+
+
 def _ask_for_a_tool(run: tcc.Run) -> None:
     called = {"name": "find_order", "arguments": json.dumps({"order": "A-17"})}
     with run.step(model="gpt-4o-mini") as step:
@@ -103,6 +117,9 @@ def _ask_for_a_tool(run: tcc.Run) -> None:
 
 
 if __name__ == "__main__":
-    record()
-    record_for_columns("0192f0c1-2b3c-4d5e-8f90-a1b2c3d4e5f7")
-    print(json.dumps(tcc.flush(30)._asdict()))
+    if sys.argv[1:] == ["many"]:
+        record_many()
+    else:
+        record()
+        record_for_columns("0192f0c1-2b3c-4d5e-8f90-a1b2c3d4e5f7")
+    print(json.dumps(tcc.flush(60)._asdict()))

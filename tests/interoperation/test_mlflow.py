@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from recorded import ANSWER, FACTS, QUESTION, TRACE_ID
+from recorded import ANSWER, FACTS, MANY, QUESTION, TRACE_ID
 from results import note
 from software import free_port, running
 
@@ -38,7 +38,27 @@ print(json.dumps({{
 }}))
 """
 
-MISSED = ("user", "run's system prompt", "run's tags", "run's metadata", "step's parameters", "step's finish reason")
+COUNT = """
+import mlflow
+mlflow.set_tracking_uri({url!r})
+traces = mlflow.search_traces(locations=[{experiment!r}], return_type="list", max_results=500)
+print(sum(len(trace.data.spans) for trace in traces))
+"""
+
+UNDERSTOOD = {
+    "mlflow.traceRequestId",
+    "mlflow.spanType",
+    "mlflow.spanInputs",
+    "mlflow.spanOutputs",
+    "mlflow.chat.tokenUsage",
+    "mlflow.chat.tools",
+    "mlflow.llm.model",
+    "mlflow.llm.provider",
+    "mlflow.llm.cost",
+}
+"""What it takes from the attributes of a step."""
+
+MISSED = ("user", "run's system prompt", "run's tags", "run's metadata", "step's parameters", "feedback")
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +90,10 @@ def shown(trace):
     by_name = {span["name"]: span for span in spans}
     root, step, tool = map(by_name.get, ("invoke_agent support", "chat gpt-4o-mini", "execute_tool find_order"))
     facts = step["attributes"]
+    assert set(facts) == UNDERSTOOD
     (call,) = step["outputs"][0]["parts"]
     tokens, total = facts["mlflow.chat.tokenUsage"], json.loads(trace["about"]["mlflow.trace.tokenUsage"])
+    assert set(tokens) == {"input_tokens", "cache_read_input_tokens", "output_tokens", "total_tokens"}
     return {
         "spans and parents": {span["name"]: names.get(span["parent"]) for span in spans},
         "failed spans": {span["name"]: span["status"][1] for span in spans if span["status"][0] == "ERROR"},
@@ -89,7 +111,7 @@ def shown(trace):
         "step's provider": facts["mlflow.llm.provider"],
         "step's parameters": None,
         "step's tool definitions": {each["name"]: each["parameters"] for each in facts["mlflow.chat.tools"]},
-        "step's finish reason": None,
+        "step's finish reason": step["outputs"][0]["finish_reason"],
         "step's tokens": {
             "input": tokens["input_tokens"],
             "cached": tokens["cache_read_input_tokens"],
@@ -105,7 +127,12 @@ def shown(trace):
 
 def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, program, record):
     """It reads GenAI attributes; a user has to be said as `user.id`, which one may set oneself."""
-    report = record(OTEL_EXPORTER_OTLP_ENDPOINT=mlflow, OTEL_EXPORTER_OTLP_HEADERS="x-mlflow-experiment-id=0")
+    report = record(
+        OTEL_EXPORTER_OTLP_ENDPOINT=mlflow,
+        OTEL_EXPORTER_OTLP_HEADERS="x-mlflow-experiment-id=0",
+        OTEL_EXPORTER_OTLP_COMPRESSION="gzip",
+        OTEL_EXPORTER_OTLP_TIMEOUT="60000",
+    )
     assert (report["delivered"], report["waiting"], report["dead"]) == (7, 1, 0)
     traces = json.loads(program.python(TRACES.format(url=mlflow)))
     trace = traces[f"tr-{TRACE_ID}"]
@@ -115,7 +142,8 @@ def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, 
         "execute_tool": "TOOL",
     }
     seen = shown(trace)
-    assert seen == FACTS | dict.fromkeys((*MISSED, "feedback")) | {
+    assert seen == FACTS | dict.fromkeys(MISSED) | {
+        "step's finish reason": "tool_call",
         "step's tokens": {"input": 120, "cached": 20, "output": 30},
         "step's cost": pytest.approx(0.0000345),
     }
@@ -129,6 +157,24 @@ def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, 
         "Types: runs are `AGENT`, steps `CHAT_MODEL`, tool calls `TOOL`.",
         "Cost is MLflow's own, from model and tokens; what is recorded as `gen_ai.usage.cost` does not count.",
         "The trace has a user when a program sets `user.id` on the run's span itself.",
+        f"{MANY} runs recorded flat out, every tenth with a prompt of half a megabyte, are all there.",
         "It has no `/v1/logs` and answers 404: feedback waits in the outbox, and that is said.",
-        "Its first answer may take more than 10 s, and then the SDK sends again: each span is there once all the same.",
+        "Its first answer after a start can take longer than the usual time-out of 10 s, hence here "
+        "`OTEL_EXPORTER_OTLP_TIMEOUT=60000`. Without it the spans were sent again, and were there once all the same.",
     )
+
+
+def test_mlflow_has_all_of_a_hundred_runs(mlflow, program, record):
+    """Recorded flat out, with prompts of half a megabyte among them, into an experiment of their own."""
+    create = f"import mlflow; mlflow.set_tracking_uri({mlflow!r}); print(mlflow.create_experiment('flood'))"
+    experiment = program.python(create).strip()
+    headers = f"x-mlflow-experiment-id={experiment}"
+    report = record(
+        "many",
+        OTEL_EXPORTER_OTLP_ENDPOINT=mlflow,
+        OTEL_EXPORTER_OTLP_HEADERS=headers,
+        OTEL_EXPORTER_OTLP_TIMEOUT="60000",
+    )
+
+    assert (report["delivered"], report["waiting"], report["dead"]) == (3 * MANY, 0, 0)
+    assert int(program.python(COUNT.format(url=mlflow, experiment=experiment))) == 3 * MANY

@@ -5,7 +5,7 @@ import urllib.request
 
 import pytest
 
-from recorded import ANSWER, FACTS, QUESTION, TRACE_ID
+from recorded import ANSWER, FACTS, MANY, QUESTION, TRACE_ID
 from results import note
 from software import free_port, running, wait_until
 
@@ -15,7 +15,7 @@ VERSION = "20.26.1"
 
 MISSED = ("user", "run's prompt", "run's system prompt", "run's response", "run's tags", "run's metadata", "feedback")
 
-SPANS = """{ projects { edges { node {
+SPANS = """{ projects { edges { node { name recordCount
     sessions(first: 9) { edges { node { sessionId userId firstInput { value } lastOutput { value } } } }
     spans(first: 50) { edges { node {
         name spanId parentId spanKind statusCode statusMessage attributes metadata
@@ -68,7 +68,8 @@ def shown(project):
     llm = attributes["chat gpt-4o-mini"]["llm"]
     (call,) = llm["output_messages"][0]["message"]["tool_calls"]
     schemas = [json.loads(each["tool"]["json_schema"])["function"] for each in llm["tools"]]
-    cached = llm["token_count"]["prompt_details"]["cache_read"]
+    counts = llm["token_count"]
+    assert set(counts) == {"prompt", "prompt_details", "completion", "total"}  # of reasoning nothing
     (session,) = (each for each in nodes(project["sessions"]) if each["sessionId"] == "session-1")
     return {
         "spans and parents": {span["name"]: names.get(span["parentId"]) for span in spans},
@@ -79,7 +80,7 @@ def shown(project):
         "run's prompt": root["input"],
         "run's system prompt": None,
         "run's response": root["output"],
-        "run's tags": None,
+        "run's tags": attributes["invoke_agent support"].get("tag"),
         "run's metadata": root["metadata"],
         "step's prompt": [each["message"]["content"] for each in llm["input_messages"]],
         "step's response": {
@@ -90,7 +91,11 @@ def shown(project):
         "step's parameters": json.loads(llm["invocation_parameters"]),
         "step's tool definitions": {each["name"]: each["parameters"] for each in schemas},
         "step's finish reason": llm["finish_reason"],
-        "step's tokens": {"input": step["tokenCountPrompt"], "cached": cached, "output": step["tokenCountCompletion"]},
+        "step's tokens": {
+            "input": step["tokenCountPrompt"],
+            "cached": counts["prompt_details"]["cache_read"],
+            "output": step["tokenCountCompletion"],
+        },
         "step's cost": step["costSummary"]["total"]["cost"],
         "tokens of the trace": {
             "input": int(root["cumulativeTokenCountPrompt"]),
@@ -104,9 +109,9 @@ def shown(project):
 
 def test_phoenix_shows_what_a_run_did_but_not_what_it_was_asked(phoenix, record):
     """It reads what GenAI says of steps and tool calls; for runs it wants OpenInference, which one may add oneself."""
-    report = record(OTEL_EXPORTER_OTLP_ENDPOINT=phoenix)
+    report = record(OTEL_EXPORTER_OTLP_ENDPOINT=phoenix, OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
     assert (report["delivered"], report["waiting"], report["dead"]) == (7, 1, 0)
-    (project,) = wait_until(lambda: [each for each in projects(phoenix) if len(nodes(each["spans"])) == 7])
+    project = wait_until(lambda: project_of(phoenix, "default", 7))
     kinds = {span["name"]: span["spanKind"] for span in nodes(project["spans"])}
     assert {name.split()[0]: kind for name, kind in kinds.items()} == {
         "invoke_agent": "agent",
@@ -130,9 +135,22 @@ def test_phoenix_shows_what_a_run_did_but_not_what_it_was_asked(phoenix, record)
         "Cost is Phoenix's own, from model and tokens; what is recorded as `gen_ai.usage.cost` does not count.",
         "The columns *input*, *output* and *user* of runs and sessions are filled when a program sets `input.value`, "
         "`output.value` and `user.id` on the run's span itself.",
+        f"{MANY} runs recorded flat out, every tenth with a prompt of half a megabyte, are all there.",
+        "`OTEL_RESOURCE_ATTRIBUTES=openinference.project.name=shop` chooses the project.",
         "Its `/v1/logs` answers 405: feedback waits in the outbox, and that is said.",
     )
 
 
-def projects(url):
-    return nodes(ask(url, SPANS)["projects"])
+def test_phoenix_has_all_of_a_hundred_runs(phoenix, record):
+    """Recorded flat out, with prompts of half a megabyte among them, into a project of their own."""
+    attributes = "openinference.project.name=flood"
+    report = record("many", OTEL_EXPORTER_OTLP_ENDPOINT=phoenix, OTEL_RESOURCE_ATTRIBUTES=attributes)
+
+    assert (report["delivered"], report["waiting"], report["dead"]) == (3 * MANY, 0, 0)
+    wait_until(lambda: project_of(phoenix, "flood", 3 * MANY))
+
+
+def project_of(url, name, spans):
+    """The project, when it has so many spans: Phoenix takes them first, and writes them later."""
+    found = [each for each in nodes(ask(url, SPANS)["projects"]) if each["name"] == name]
+    return found[0] if found and found[0]["recordCount"] == spans else None

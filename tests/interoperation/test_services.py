@@ -11,7 +11,8 @@ import pytest
 import contextcompany
 from node import PROGRAMS
 from results import note
-from software import free_port, running
+from software import free_port, running, wait_until
+from test_javascript import SDKS
 
 pytestmark = pytest.mark.interoperation
 
@@ -57,6 +58,13 @@ run planner
   run writer
     step gpt-4o"""
 
+TREE_IN_JAVASCRIPT = """\
+run caller
+  run guide
+    step gpt-4o-mini
+  run writer
+    step gpt-4o"""
+
 
 @pytest.fixture
 def shop(environment, observatory, receiver, tmp_path):
@@ -66,7 +74,7 @@ def shop(environment, observatory, receiver, tmp_path):
     source.mkdir()
     (source / "contextcompany").symlink_to(Path(contextcompany.__file__).parent)
 
-    def plan(**environ):
+    def plan(client=None, **environ):
         broker = tmp_path / "broker"
         broker.mkdir()
         url = f"http://127.0.0.1:{free_port()}"
@@ -75,8 +83,12 @@ def shop(environment, observatory, receiver, tmp_path):
         command = [program.path("python"), PROGRAMS / "shop.py"]
         service = running([*command, "service"], f"{url}/ready", tmp_path / "service", environ)
         with working(program, tmp_path / "worker", environ), service:
-            subprocess.run([*command, "client"], env=os.environ | environ, check=True, timeout=120)
-        return {span.name: span for span in receiver.wait_for(spans=len(THEIRS), timeout=20)}
+            if client is None:
+                subprocess.run([*command, "client"], env=os.environ | environ, check=True, timeout=120)
+            else:
+                client(environ)
+            wait_until(lambda: any(span.name == "run/shop.write" for span in receiver.spans()))
+        return {span.name: span for span in receiver.spans()}
 
     return plan
 
@@ -141,7 +153,7 @@ def test_a_run_that_goes_through_services(shop, observatory, receiver, pipeline,
         "An instrumented client writes OpenTelemetry's baggage over ours: the ids come in `tcc-baggage`.",
         "A request that is not of a run: with `join_traces` the run is below the server's span, in its trace. Without, "
         "it is a trace of its own that links to it, and what others record inside of the run is in that trace too.",
-        "In the Observatory, a run below a server's span, which is not there, hangs below the trace's first run.",
+        "A run below a server's span, which the Observatory has not, hangs below the run that began the trace.",
     )
 
 
@@ -172,3 +184,28 @@ def test_a_request_of_a_program_without_runs_by_default(shop, observatory):
     assert theirs["run/shop.write"].trace_id == theirs["apply_async/shop.write"].trace_id == run["trace_id"]
     above = parents(ours, theirs)
     assert (above["invoke_agent guide"], above["invoke_agent writer"]) == (None, "run/shop.write")
+
+
+def test_a_request_of_an_agent_in_javascript(shop, observatory, packages):
+    """Its run is around those of the service and the worker: OpenTelemetry's headers and `join_traces` are enough."""
+    node = packages(*SDKS["3"])
+    exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": observatory.url, "OTEL_METRICS_EXPORTER": "none"}
+    theirs = shop(
+        lambda environ: node.run("caller", SERVICE_URL=environ["SERVICE_URL"], **exporting),
+        PIPELINE="own",
+        CALLER="other",
+        TENANT="",
+        TCC_JOIN_TRACES="1",
+    )
+    (run,) = observatory.runs(1)
+
+    assert theirs["POST /plan"].trace_id == run["trace_id"]
+    assert observatory.tree(run["trace_id"]) == TREE_IN_JAVASCRIPT
+    assert (run["name"], run["state"], run["session_id"], run["steps"]) == ("caller", "ok", "session-1", 2)
+    note(
+        "An agent in JavaScript that calls FastAPI and Celery, with runs in both",
+        {},
+        f"With {node}, and the service of the part on FastAPI, httpx and Celery.",
+        "With `join_traces`, the agent and the runs of service and worker are one trace, the runs inside of the agent.",
+        "Their session is not the agent's: `traceparent` alone does not carry it.",
+    )

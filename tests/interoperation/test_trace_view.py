@@ -63,6 +63,7 @@ def test_a_viewer_that_refuses_gzip_gets_the_spans_uncompressed(viewer, record):
         "chat": "assistant",
         "execute_tool": "tool_call",
     }
+    assert "execute_tool refund" not in json.dumps(found)
     seen = shown(spans, [each for each in found if "-event-" in each["id"]])
     assert seen == {fact: None if seen[fact] is None else FACTS[fact] for fact in FACTS} | {
         "step's tokens": {"input": 120, "output": 30},

@@ -23,6 +23,9 @@ SCRIPT = (
     Answer('{"country": "Norway"}', usage=Usage(uncached=30, output=6)),
     Answer("", usage=Usage(uncached=2, output=0)),
     Answer("", usage=Usage(uncached=4, output=0)),
+    Answer(tool_calls=[ToolCall("get_weather", {"city": "Rome"}, "call_2")], usage=Usage(uncached=11, output=3)),
+    Answer("I cannot say.", usage=Usage(uncached=12, output=4)),
+    Answer("Done.", thinking="Hmm.", usage=Usage(uncached=5, output=9, reasoning=6)),
     Answer(status=400),
 )
 
@@ -36,7 +39,9 @@ TREES = {
 TOTALS = {
     "failing": (1, None, None, None),
     "geographer": (1, 30, 6, None),
+    "looper": (2, 23, 7, None),
     "storyteller": (1, 9, 8, None),
+    "thinker": (1, 5, 9, None),
     "weatherman": (2, 230, 22, 80),
 }
 """Steps, and tokens that went in, came out, and were read from a cache."""
@@ -44,7 +49,7 @@ TOTALS = {
 
 @pytest.mark.parametrize("written", WRITTEN)
 def test_what_people_do_with_it(packages, observatory, written):
-    """Text with a tool, a stream, an object, embeddings and a call that fails, each a run that says its calls once."""
+    """Text with a tool, a stream, an object, embeddings, an agent and failures: each a run that says its calls once."""
     node = packages(*WRITTEN[written])
     with FakeLLM(*SCRIPT) as llm:
         node.run(
@@ -54,7 +59,7 @@ def test_what_people_do_with_it(packages, observatory, written):
             OPENAI_BASE_URL=llm.openai_url,
             OTEL_EXPORTER_OTLP_ENDPOINT=observatory.url,
         )
-    runs = observatory.runs(6)
+    runs = observatory.runs(8)
     by_agent = {run["name"]: run for run in runs if run["agent"] in TOTALS}
     embedding = [run for run in runs if run["agent"] not in TOTALS]
 
@@ -66,15 +71,16 @@ def test_what_people_do_with_it(packages, observatory, written):
     assert {run["model"] for run in by_agent.values() if "model" in run} <= {"gpt-4o-mini"}
     without = {name for name, run in by_agent.items() if (run["session_id"], run["user_id"]) != ("session-1", "user-1")}
     assert without == (set() if written == "6" else {"geographer"})
-    assert [observatory.unknown(run["trace_id"]) for run in runs] == [set()] * 6
+    assert [observatory.unknown(run["trace_id"]) for run in runs] == [set()] * 8
     check_tools(observatory, by_agent["weatherman"], written)
     check_others(observatory, by_agent)
     note(
         f"Vercel AI SDK {written}, into the Observatory",
         {},
         f"With {node}.",
-        "`generateText` with a tool, `streamText`, `generateObject`, `embed`, `embedMany` and a failing call are a run "
-        "each, with messages, model, finish reasons, tool call, session, user, metadata and error.",
+        "`generateText` with a tool, `streamText`, `generateObject`, `embed`, `embedMany`, a `ToolLoopAgent` with an "
+        "image and a tool that fails, a model that thinks and a failing call are a run each, with messages, model, "
+        "finish reasons, tool calls, session, user, metadata and error.",
         "Tokens and cost are counted once: what the outer span says is the sum of what the calls say.",
         *REMARKS[written],
     )
@@ -96,6 +102,27 @@ REMARKS = {
     ],
     "7, written as 6": ["With `LegacyOpenTelemetry`. Time to the first chunk of a stream is shown.", CONTEXT],
 }
+
+
+NEXT = ("@vercel/otel@2.1.3", *SIX)
+
+
+def test_its_way_for_next_js(packages, observatory):
+    """`registerOTel` sends where OpenTelemetry's variables say."""
+    node = packages(*NEXT)
+    with FakeLLM("Hello!") as llm:
+        environ = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": llm.openai_url}
+        node.run("vercel_otel", OTEL_EXPORTER_OTLP_ENDPOINT=observatory.url, **environ)
+    (run,) = observatory.runs(1)
+
+    assert (run["name"], run["session_id"], run["response"]) == ("greeter", "session-1", "Hello!")
+    assert observatory.tree(run["trace_id"]).splitlines()[:2] == ["run greeter", "  step gpt-4o-mini"]
+    note(
+        "Vercel AI SDK with @vercel/otel, into the Observatory",
+        {},
+        f"With {node}.",
+        "`registerOTel` sends here when `OTEL_EXPORTER_OTLP_ENDPOINT` says so. Its spans of `fetch` are there too.",
+    )
 
 
 def check_tools(observatory, run, written):
@@ -124,5 +151,19 @@ def check_others(observatory, runs):
     assert 0 < told["time_to_first_chunk"] < 10
     assert told["output"][0]["parts"] == [{"type": "text", "content": "Once it rained."}]
     assert runs["geographer"]["response"] == '{"country":"Norway"}'
+    looper = runs["looper"]["trace_id"]
+    assert runs["looper"]["state"] == "unset"
+    (tool,) = observatory.facts(looper, "tool_call")
+    assert (tool["status"], tool["error_type"], tool["status_message"]) == (
+        "error",
+        "TypeError",
+        "There is no weather.",
+    )
+    first, _ = observatory.facts(looper, "step")
+    _, image = first["input"][-1]["parts"]
+    assert (image["type"], image["modality"], image["uri"]) == ("uri", "image", "https://example.invalid/sky.png")
+    assert (runs["thinker"]["prompt"], runs["thinker"]["response"]) == ("Think.", "Done.")
+    (thought,) = observatory.facts(runs["thinker"]["trace_id"], "step")
+    assert [part["type"] for part in thought["output"][0]["parts"]] == ["reasoning", "text"]
     failing = runs["failing"]
     assert (failing["state"], failing["error_type"]) == ("error", "AI_APICallError")

@@ -605,6 +605,43 @@ CALLED = [{"type": "tool_call", "id": "c", "name": "f", "arguments": {"x": 1}}]
             [text("assistant", "A")],
             id="a decorated function",
         ),
+        pytest.param(
+            {
+                "ai.prompt.messages": json.dumps(
+                    [
+                        {
+                            "role": "user",
+                            "content": [
+                                {"type": "text", "text": "U"},
+                                {"type": "image", "image": "https://i"},
+                                {"type": "file", "mediaType": "image/*", "data": "https://i"},
+                                {
+                                    "type": "file",
+                                    "mediaType": "application/pdf",
+                                    "data": {"type": "data", "data": "JVBE"},
+                                },
+                                {"type": "file", "file": {"file_id": "f"}},
+                            ],
+                        }
+                    ]
+                )
+            },
+            [],
+            [
+                {
+                    "role": "user",
+                    "parts": [
+                        {"type": "text", "content": "U"},
+                        {"type": "uri", "modality": "image", "uri": "https://i"},
+                        {"type": "uri", "modality": "image", "mime_type": "image/*", "uri": "https://i"},
+                        {"type": "blob", "modality": "document", "mime_type": "application/pdf", "content": "JVBE"},
+                        {"type": "file", "modality": "document", "file_id": "f"},
+                    ],
+                }
+            ],
+            None,
+            id="Vercel's files",
+        ),
         pytest.param({"ai.value": '"U"'}, [], [text("user", "U")], None, id="what Vercel embeds"),
         pytest.param(
             {"ai.values": ['"U"', '"V"']}, [], [text("user", '["U","V"]')], None, id="texts that Vercel embeds"

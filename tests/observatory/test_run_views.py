@@ -136,6 +136,8 @@ def test_a_long_conversation_comes_on_pages(store):
 
     assert first.next == exchanges.PAGE
     assert talk(store, since=first.next)[0] == [f"user: text question {exchanges.PAGE - 1}"]
+    rest = exchanges.talk(store, queries.run(store, trace_id(1)), since=first.next)
+    assert [*exchanges.everything(store, queries.run(store, trace_id(1)))] == first.exchanges + rest.exchanges
 
 
 def test_a_conversation_is_a_page(store, served):

@@ -1,5 +1,6 @@
 """What is written is there, once, and stays."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -246,6 +247,16 @@ def test_feedback_waits_for_its_run(store):
     assert (early.label, early.text, early.run) == ("thumbs_down", "wrong", None)
     assert late == early._replace(run="support")
     assert found(store, "feedback:thumbs_down") == [trace_id(1)]
+
+
+def test_a_run_shows_what_was_said_not_what_was_thought(store):
+    """Thoughts come first in a message; where nothing else was said, they are shown."""
+    thought = {"type": "reasoning", "content": "Hmm."}
+    for number, parts in ((1, [thought, {"type": "text", "content": "Hello."}]), (2, [thought])):
+        said = json.dumps([{"role": "assistant", "parts": parts}])
+        store.write(batch(run(number, gen_ai__output__messages=said)))
+
+    assert [queries.run(store, trace_id(each)).run.response for each in (1, 2)] == ["Hello.", "Hmm."]
 
 
 @pytest.mark.parametrize(

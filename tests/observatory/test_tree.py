@@ -40,9 +40,10 @@ def test_a_run_of_ours():
 
 
 def test_a_parent_that_has_not_arrived():
-    """What hangs nowhere goes under the run whose id it carries."""
-    nodes = make(("r", "", ours("run")), ("a", "lost", theirs("step", "r")), ("b", "lost", theirs("step")))
-    assert tree(nodes).parents == {"r": "", "a": "r", "b": ""}
+    """What hangs nowhere goes under the run whose id it carries, else under the one that began the trace."""
+    inner = ("s", "lost", ours("run", "s")), ("a", "lost", theirs("step", "s"))
+    nodes = make(("r", "", ours("run")), *inner, ("b", "lost", theirs("step")))
+    assert tree(nodes).parents == {"r": "", "s": "r", "a": "s", "b": "r"}
 
 
 def test_a_run_in_a_run():
@@ -120,6 +121,11 @@ def test_a_run_that_has_not_arrived():
             ],
             [("r", "r", "rabc", None), ("a", "s", "ab", "r"), ("c", "t", "c", "r")],
             id="runs in services whose requests are sent elsewhere",
+        ),
+        pytest.param(
+            [("r", "", theirs("run")), ("a", "http", ours("run", "s")), ("b", "http", theirs("run"))],
+            [("r", None, "rab", None), ("a", "s", "a", "r")],
+            id="runs in services that a foreign agent calls",
         ),
         pytest.param(
             [("r", "http", ours("run")), ("a", "http", ours("run", "s"))],

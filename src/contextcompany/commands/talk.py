@@ -22,12 +22,8 @@ __all__ = ["messages_text", "talk_text", "whole_talk"]
 
 def whole_talk(store: Store, whole: Whole) -> Talk:
     """A conversation with all its pages."""
-    page = exchanges.talk(store, whole)
-    found = [*page.exchanges]
-    while page.next is not None:
-        page = exchanges.talk(store, whole, since=page.next)
-        found += page.exchanges
-    return page._replace(exchanges=found, since=0)
+    said = [*exchanges.everything(store, whole)]
+    return exchanges.talk(store, whole)._replace(exchanges=said, next=None)
 
 
 def talk_text(said: Iterable[Exchange], terminal: Terminal) -> str:

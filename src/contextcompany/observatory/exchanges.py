@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextcompany.observatory.fold import Fact, Message
     from contextcompany.observatory.store import Store
 
-__all__ = ["PAGE", "Exchange", "Talk", "Tool", "exchanges", "talk"]
+__all__ = ["PAGE", "Exchange", "Talk", "Tool", "everything", "exchanges", "talk"]
 
 PAGE: Final = 60
 """Spans on a page of a conversation."""
@@ -57,18 +57,46 @@ class Talk(NamedTuple):
 
 def talk(store: Store, whole: Whole, *, since: int = 0, is_whole: bool = False) -> Talk:
     """A page of what was said in a run, from the span of that number on."""
-    agents = _agents(whole.spans)
-    spoken = [each for each in whole.spans if each.kind in _SPOKEN]
-    page = spoken[since : since + PAGE]
-    speaking = {agents[each.span_id].span_id for each in page}
-    known = {agents[each.span_id].span_id: each for each in spoken[:since] if each.kind == "step"}
-    last = [each for agent, each in known.items() if agent in speaking]
+    agents, spoken, after = _agents(whole.spans), _spoken(whole.spans), since + PAGE
+    made = [*_page(store, whole, spoken[since:after], agents, _asked(spoken[:since], agents), is_whole=is_whole)]
+    return Talk(made, since, after if after < len(spoken) else None, len(spoken))
+
+
+def everything(store: Store, whole: Whole) -> Iterator[Exchange]:
+    """All that was said in a run, read a page at a time as it is taken."""
+    agents, spoken = _agents(whole.spans), _spoken(whole.spans)
+    asked: dict[str, SpanLine] = {}
+    for since in range(0, len(spoken), PAGE):
+        page = spoken[since : since + PAGE]
+        yield from _page(store, whole, page, agents, asked)
+        asked |= _asked(page, agents)
+
+
+def _spoken(lines: Sequence[SpanLine]) -> list[SpanLine]:
+    return [each for each in lines if each.kind in _SPOKEN]
+
+
+def _asked(lines: Sequence[SpanLine], agents: dict[str, SpanLine]) -> dict[str, SpanLine]:
+    """The last request of each agent."""
+    return {agents[each.span_id].span_id: each for each in lines if each.kind == "step"}
+
+
+def _page(
+    store: Store,
+    whole: Whole,
+    page: Sequence[SpanLine],
+    agents: dict[str, SpanLine],
+    asked: dict[str, SpanLine],
+    *,
+    is_whole: bool = False,
+) -> Iterator[Exchange]:
+    """What was said in these spans, after what their agents asked before."""
+    speaking = dict.fromkeys(agents[each.span_id].span_id for each in page)
+    last = [asked[agent] for agent in speaking if agent in asked]
     shown = {each.span_id: each for each in [*last, *page]}
     facts = queries.facts(store, whole.run.trace_id, shown)
     told = [Told(shown[span_id], agents[span_id], fact) for span_id, fact in facts]
-    after = since + PAGE
-    made = [*exchanges(told, skip=len(last), is_whole=is_whole)]
-    return Talk(made, since, after if after < len(spoken) else None, len(spoken))
+    return exchanges(told, skip=len(last), is_whole=is_whole)
 
 
 class Told(NamedTuple):

@@ -254,11 +254,16 @@ def last_response(fact: Fact) -> str | None:
 def _preview(messages: list[Message] | None, roles: set[str] | None) -> str | None:
     for message in messages or ():
         if roles is None or message.get("role") in roles:
-            for part in message.get("parts") or ():
+            for part in sorted(message.get("parts") or (), key=_is_thought):
                 content = part.get("content") if isinstance(part, dict) else part
                 if content and isinstance(content, str):
                     return content[:PREVIEW]
     return None
+
+
+def _is_thought(part: object) -> bool:
+    """What was thought comes before what was said, and is shown where nothing was."""
+    return isinstance(part, dict) and part.get("type") == "reasoning"
 
 
 def _words(span: Span, fact: Fact) -> str:

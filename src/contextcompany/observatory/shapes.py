@@ -330,7 +330,24 @@ def _result(part: Message) -> Message:
     return {"type": "tool_call_response", "id": part.get("toolCallId"), "response": result}
 
 
-_PARTS: dict[object, Callable[[Message], Message]] = {"tool-call": _call, "tool-result": _result}
+def _media(part: Message) -> Message:
+    """An image or another file; of other SDKs', which have an object in the place of the text, as it is."""
+    where = part.get("image", part.get("data"))
+    if type(where) is dict:
+        where = where.get("url", where.get("data"))
+    if type(where) is not str or ("image" not in part and "mediaType" not in part):
+        return part
+    known = {key: part[key] for key in part.keys() - {"image", "data", "mediaType"}}
+    key = "url" if where.startswith(("data:", "http:", "https:")) else "data"
+    return {**known, key: where, "media_type": part.get("mediaType")}
+
+
+_PARTS: dict[object, Callable[[Message], Message]] = {
+    "file": _media,
+    "image": _media,
+    "tool-call": _call,
+    "tool-result": _result,
+}
 
 
 # --- tools -----------------------------------------------------------------------------------------------------------

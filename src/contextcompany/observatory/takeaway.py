@@ -96,7 +96,7 @@ def _runs(store: Store, trace_ids: Iterable[str]) -> Iterator[Kept]:
     for trace_id in trace_ids:
         whole = queries.run(store, trace_id)
         if whole is not None:
-            yield Kept(whole, _rows(whole.spans), _said(store, whole), _details(store, whole))
+            yield Kept(whole, _rows(whole.spans), exchanges.everything(store, whole), _details(store, whole))
 
 
 def _rows(lines: Sequence[SpanLine]) -> list[Row]:
@@ -113,14 +113,6 @@ def _rows(lines: Sequence[SpanLine]) -> list[Row]:
         )
         for number, line in enumerate(lines)
     ]
-
-
-def _said(store: Store, whole: Whole) -> Iterator[Exchange]:
-    since: int | None = 0
-    while since is not None:
-        talk = exchanges.talk(store, whole, since=since)
-        yield from talk.exchanges
-        since = talk.next
 
 
 def _details(store: Store, whole: Whole) -> Iterator[tuple[SpanLine, SpanDetail]]:

@@ -53,10 +53,10 @@ class Tree(NamedTuple):
 def tree(nodes: Iterable[Node]) -> Tree:
     """Hang the spans of one trace under each other, and say which are its runs.
 
-    A span whose parent has not arrived hangs under the run whose id it carries, else at the top; a run, as between them
-    are spans of services that are sent elsewhere, under the one that began the trace. Runs are those that have an id of
-    their own. Where a foreign trace has none, each agent, workflow or chain at its top is one, and what
-    is under none of these is one run together; an HTTP request around everything is no part of a run.
+    A span whose parent has not arrived, or is sent elsewhere, as a service's between two runs, hangs under the run that
+    it has the id of, else under the run that began the trace, else at the top. Runs are those with an id of their own.
+    Where a foreign trace has none, each agent, workflow or chain at its top is one, and what is under none of these is
+    one run together; an HTTP request around everything is no part of a run.
     """
     by_id, parents, children = _hung(nodes)
     return Tree(parents, children, _runs(by_id, parents, children))
@@ -79,12 +79,12 @@ def _hung(nodes: Iterable[Node]) -> tuple[dict[str, Node], dict[str, str], dict[
 
 def _parents(by_id: dict[str, Node]) -> dict[str, str]:
     owners = {node.fact.run_id: node.span_id for node in reversed(by_id.values()) if _is_own_run(node)}
-    first = [span_id for span_id, node in by_id.items() if not node.parent_id and _is_own_run(node)]
+    first = [span_id for span_id, node in by_id.items() if not node.parent_id and node.fact.kind == "run"]
     around = first[0] if len(first) == 1 else ""
     parents: dict[str, str] = {}
     for span_id, node in by_id.items():
-        missing = around if _is_own_run(node) else owners.get(node.fact.run_id, "")
-        parent = node.parent_id if node.parent_id in by_id else missing
+        owner = "" if _is_own_run(node) else owners.get(node.fact.run_id, "")
+        parent = node.parent_id if node.parent_id in by_id else owner or (around if node.parent_id else "")
         parents[span_id] = "" if parent == span_id else parent
     # A circle hangs nowhere: the first of its spans goes to the top.
     known: set[str] = set()

@@ -4,7 +4,6 @@ Its table of prices is an empty file, as it would fetch one.
 """
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from contenders import Prepared
 
 
 def openlit(url: str) -> Prepared:
-    prices = Path(tempfile.gettempdir(), "openlit-prices.json")
+    prices = Path("prices.json")  # in the directory that is removed afterwards
     prices.write_text("{}")
     lit.init(
         application_name="buyer",

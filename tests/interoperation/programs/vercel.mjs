@@ -1,11 +1,12 @@
-// What people do with Vercel's AI SDK, of major 6 or 7: a tool, a stream, an object, embeddings, and a call that fails.
+// What people do with Vercel's AI SDK, of major 6 or 7: a tool, a stream, an object, embeddings, an
+// agent whose tool fails, a model that thinks, and a call that fails.
 import { createOpenAI } from "@ai-sdk/openai";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { BatchSpanProcessor, NodeTracerProvider } from "@opentelemetry/sdk-trace-node";
 import * as ai from "ai";
 import { z } from "zod";
 
-const { embed, embedMany, generateObject, generateText, stepCountIs, streamText, tool } = ai;
+const { embed, embedMany, generateObject, generateText, stepCountIs, streamText, tool, ToolLoopAgent } = ai;
 const [written] = process.argv.slice(2);
 const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] });
 provider.register();
@@ -50,6 +51,25 @@ await embedMany({
   values: ["Oslo", "Bergen"],
   ...told("bulk indexer"),
 });
+const image = { type: "image", image: "https://example.invalid/sky.png" };
+const looper = new ToolLoopAgent({
+  model,
+  instructions: "Be brief.",
+  tools: {
+    get_weather: tool({
+      inputSchema: z.object({ city: z.string() }),
+      execute: async () => {
+        throw new TypeError("There is no weather.");
+      },
+    }),
+  },
+  ...told("looper"),
+});
+const looped = await looper.stream({
+  prompt: [{ role: "user", content: [{ type: "text", text: "And where is this?" }, image] }],
+});
+for await (const _ of looped.textStream);
+await generateText({ model: openai.responses("gpt-4o-mini"), prompt: "Think.", ...told("thinker") });
 await generateText({ model, prompt: "Fail.", maxRetries: 0, ...told("failing") }).catch(() => {});
 await provider.forceFlush();
 await provider.shutdown();
