@@ -46,6 +46,7 @@ SETTLE = """
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.unsound
 def test_interrupted_while_it_writes(receiver):
     """Ctrl-C in the midst of `.end()` damages nothing: what was being written is written by the next who does."""
     program = run_program(INTERRUPTED, TCC_URL=receiver.url)
