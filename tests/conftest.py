@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from conformance import violations
 from contextcompany import _diagnostics
 from receiver import Receiver
 
@@ -87,10 +88,12 @@ def fresh_pipeline(
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """An OTLP receiver of the test's own."""
+def receiver(request: pytest.FixtureRequest) -> Iterator[Receiver]:
+    """An OTLP receiver of the test's own. Unless the test is `unsound`, what our SDK sends keeps the conventions."""
     with Receiver() as started:
         yield started
+    if request.node.get_closest_marker("unsound") is None:
+        assert violations(started.accepted) == []
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from loopback import LoopbackServer, read_body
 
 __all__ = ["Log", "Receiver", "Request", "Span"]
 
+_MOST_KEPT = 50
+
 Attributes = dict[str, Any]
 _T = TypeVar("_T")
 
@@ -102,6 +104,8 @@ class Receiver:
         self._spans: list[Span] = []
         self._logs: list[Log] = []
         self._errors: list[str] = []
+        self.accepted: list[Request] = []
+        """The first of the requests that were understood and answered with success, also after `clear()`."""
         self._next: list[_Answer] = []
         self._always = _Answer()
         self._closing = Event()
@@ -197,6 +201,8 @@ class Receiver:
             self._requests.append(request)
             if 200 <= answer.status < 300:
                 self._keep(request)
+                if not self._errors and len(self.accepted) < _MOST_KEPT:
+                    self.accepted.append(request)
             self._changed.notify_all()
         return answer
 

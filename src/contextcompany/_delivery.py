@@ -335,7 +335,8 @@ class Delivery:
 
     def _write_once(self) -> float | None:
         """What the writer does when it is called, or after a while; seconds until the latter, `None` for never."""
-        self._is_resting = True  # before the queue is emptied: who comes later calls again
+        # Before the queue is emptied: who comes later calls again. While things go on ending, nobody has to call.
+        self._is_resting = not self._queue
         self._drain()
         self._outbox.prepare()
         now = time.monotonic()
@@ -346,7 +347,7 @@ class Delivery:
             return None
         watched = list(self._watched.values())  # which another thread may change meanwhile
         due = watched[0].due if watched else self._look_around_at
-        if self._opened:  # there were too many for one go, or they could not be described
+        if self._opened or not self._is_resting:  # there were too many for one go, or they could not be described
             due = now + _GATHER_S
         return max(min(due, self._look_around_at) - now, 0.01)
 
@@ -440,7 +441,11 @@ class Delivery:
             self._close(batch, queued.span_id)
 
     def _add_ended(self, batch: _Batch, ended: _Ended) -> None:
-        route = self._route(ended.destination or self.default)
+        destination = ended.destination or self.default
+        last = batch.last
+        if last is None or last[0] is not destination:
+            last = batch.last = destination, self._route(destination)
+        route = last[1]
         span_id = ended.span_id
         if span_id is not None:
             self._close(batch, span_id)
@@ -652,6 +657,8 @@ class _Batch:
         self.above: list[int] = []
         """The parents of all these that are not on disk yet."""
         self.routes: dict[str, _Route] = {}
+        self.last: tuple[Destination, _Route] | None = None
+        """The route that was asked for last: to find it, a destination is hashed with all that it says."""
         self._size = 0
         self._breath_at = time.perf_counter() + _BREATH_S
 

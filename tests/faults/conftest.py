@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import violations
 from endpoint import Endpoint
 from oracle import Scene
 
@@ -24,6 +25,7 @@ def endpoint() -> Iterator[Endpoint]:
     started = Endpoint()
     yield started
     started.down()
+    assert violations(started.receiver.accepted) == []
 
 
 @pytest.fixture

@@ -95,10 +95,6 @@ FAULTS = {
         lambda x: x.find.set("gen_ai.operation.name", "rerank") or x.find.put(name="rerank"),
     ),
     "an unknown provider": ("undefined_enum_variant", lambda x: x.step.set("gen_ai.provider.name", "OpenAI")),
-    "an unknown finish reason": (
-        "undefined_enum_variant",
-        lambda x: x.step.set("gen_ai.response.finish_reasons", ["tool_calls"]),
-    ),
     "an unknown status of ours": ("undefined_enum_variant", lambda x: x.our_step.set("tcc.status.code", 7)),
     "an unknown role": ("undefined_enum_variant", lambda x: x.step.set(IN, messages(role="developer"))),
     "an unknown part": ("undefined_enum_variant", lambda x: x.step.set(IN, parts({"type": "tool_use"}))),

@@ -155,7 +155,8 @@ def _place(group: Group, terminal: Terminal) -> str:
 
 
 def _summary(report: Report, level: Level) -> str:
-    checked = [_words.counted(report.spans, "span"), _words.counted(report.logs, "log record")]
+    both = _words.counted(report.spans, "span"), _words.counted(report.logs, "log record")
+    checked = [each for each in both if not each.startswith("0 ")] or ["nothing"]
     found = [_words.counted(report.counts[each], each) for each in LEVELS if each != "information"]
     said = f"Checked {' and '.join(checked)}: {' and '.join(found)}."
     hidden = sum(report.counts[each] for each in LEVELS[LEVELS.index(level) + 1 :])

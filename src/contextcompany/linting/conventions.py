@@ -482,7 +482,6 @@ MEMBERS: Final[dict[str, tuple[str | int, ...]]] = {
         "perplexity",
         "x_ai",
     ),
-    "gen_ai.response.finish_reasons": ("compaction", "content_filter", "error", "length", "stop", "tool_call"),
     "gen_ai.tool.type": ("datastore", "extension", "function"),
     "tcc.cost.source": ("calculated", "provided"),
     "tcc.incomplete_reason": ("collected", "process_died", "shutdown", "run_ended", "timeout"),
