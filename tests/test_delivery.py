@@ -176,10 +176,10 @@ def test_a_run_that_garbage_collection_ends_while_something_is_deleted(receiver,
     abandoned = []
     delete = DiskStore._delete
 
-    def collecting(self, first, last):
+    def collecting(self):
         while abandoned:
             abandoned.pop().end()
-        return delete(self, first, last)
+        return delete(self)
 
     monkeypatch.setattr(DiskStore, "_delete", collecting)
     tcc.configure(url=receiver.url, durability="sync")

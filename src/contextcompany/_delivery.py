@@ -120,8 +120,6 @@ class _Watched(NamedTuple):
     recording: weakref.ref[_Open]
     route: _Route
     due: float
-    is_shown: bool
-    """Whether it was sent as what it is so far."""
 
 
 class _Route(NamedTuple):
@@ -178,6 +176,9 @@ class Delivery:
         self._routes: dict[Destination, _Route] = {}
         self._by_fingerprint: dict[str, _Route] = {}
         self._watched: dict[int, _Watched] = {}
+        """What is open and on disk, what is to be written again first at the front."""
+        self._unshown: set[int] = set()
+        """Those of them that were not sent as what they are so far."""
         self._counting = threading.RLock()
         self._delivered = self._dead = 0
         self._writer: threading.Thread | None = None
@@ -334,7 +335,8 @@ class Delivery:
 
     def _write_once(self) -> float | None:
         """What the writer does when it is called, or after a while; seconds until the latter, `None` for never."""
-        self._is_resting = True  # before the queue is emptied: who comes later calls again
+        # Before the queue is emptied: who comes later calls again. While things go on ending, nobody has to call.
+        self._is_resting = not self._queue
         self._drain()
         self._outbox.prepare()
         now = time.monotonic()
@@ -343,8 +345,9 @@ class Delivery:
             self._start_looking_around()
         if self._closed:
             return None
-        due = min((watched.due for watched in list(self._watched.values())), default=self._look_around_at)
-        if self._opened:  # there were too many for one go, or they could not be described
+        watched = list(self._watched.values())  # which another thread may change meanwhile
+        due = watched[0].due if watched else self._look_around_at
+        if self._opened or not self._is_resting:  # there were too many for one go, or they could not be described
             due = now + _GATHER_S
         return max(min(due, self._look_around_at) - now, 0.01)
 
@@ -438,7 +441,11 @@ class Delivery:
             self._close(batch, queued.span_id)
 
     def _add_ended(self, batch: _Batch, ended: _Ended) -> None:
-        route = self._route(ended.destination or self.default)
+        destination = ended.destination or self.default
+        last = batch.last
+        if last is None or last[0] is not destination:
+            last = batch.last = destination, self._route(destination)
+        route = last[1]
         span_id = ended.span_id
         if span_id is not None:
             self._close(batch, span_id)
@@ -455,24 +462,28 @@ class Delivery:
             batch.close(_signed(span_id))
             watched.route.shelf.hide(span_id)  # before its end can be sent: nothing older comes after it
             del self._watched[span_id]
+            self._unshown.discard(span_id)
 
     def _add_snapshots(self, batch: _Batch) -> None:
         """How things are that were opened since the last time, and those that have been open for long."""
         now = time.monotonic()
         until = now + _SNAPSHOTS_S
-        accepting = {route.fingerprint for route in self._routes.values() if route.sender.status.accepts_snapshots}
-        due = [
-            (span_id, each.recording, True)
-            for span_id, each in self._watched.items()
-            # Until the first answer nobody knows that they are taken, and a run opens before it.
-            if each.due <= now or (each.route.fingerprint in accepting and not each.is_shown)
-        ]
         opened = [(span_id, recording, False) for span_id, recording in self._opened.items()]
-        for span_id, recording, whole in (*opened, *due):
+        late = itertools.takewhile(lambda item: item[1].due <= now, self._watched.items())
+        due = {span_id: each.recording for span_id, each in (*late, *self._now_wanted())}
+        for span_id, recording, whole in (*opened, *[(span_id, each, True) for span_id, each in due.items()]):
             if time.monotonic() > until:
                 return
             batch.breathe()
             self._add_snapshot(batch, span_id, recording, whole=whole)
+
+    def _now_wanted(self) -> list[tuple[int, _Watched]]:
+        """What was opened before the first answer, until which nobody knows whether what is open is taken."""
+        accepting = {route.fingerprint for route in self._routes.values() if route.sender.status.accepts_snapshots}
+        if not accepting:
+            return []
+        unshown = [(span_id, self._watched.get(span_id)) for span_id in self._unshown]
+        return [(span_id, each) for span_id, each in unshown if each and each.route.fingerprint in accepting]
 
     def _add_parents(self, batch: _Batch) -> None:
         """What is above all of it and not on disk yet, so that no span there lacks its run, whenever the process dies.
@@ -493,7 +504,7 @@ class Delivery:
         """Write how it is, or give back its end, which is in the queue."""
         try:
             if whole:
-                self._watched[span_id] = self._watched[span_id]._replace(due=time.monotonic() + _SNAPSHOT_EVERY_S)
+                self._watch(span_id, self._watched[span_id].recording, self._watched[span_id].route)
             recording = reference()
             snapshot = None if recording is None else recording._snapshot(whole=whole)  # noqa: SLF001 - our own
             if snapshot is not None:
@@ -513,12 +524,18 @@ class Delivery:
         if entry is not None:
             batch.snapshots[entry.span] = entry
             self._note_parent(batch, snapshot.if_died)
-            self._watched[span_id] = _Watched(reference, route, time.monotonic() + _SNAPSHOT_EVERY_S, is_shown)
+            self._watch(span_id, reference, route)
+            self._unshown.add(span_id)
         if is_shown:
+            self._unshown.discard(span_id)
             so_far = _entry(snapshot.so_far(), "traces", route)
             if so_far is not None:
                 route.shelf.show(span_id, so_far)
                 batch.routes[route.fingerprint] = route
+
+    def _watch(self, span_id: int, reference: weakref.ref[_Open], route: _Route) -> None:
+        self._watched.pop(span_id, None)  # so that it comes last
+        self._watched[span_id] = _Watched(reference, route, time.monotonic() + _SNAPSHOT_EVERY_S)
 
     def _note_parent(self, batch: _Batch, span: ReadableSpan | RecordedSpan) -> None:
         parent = span.parent
@@ -640,6 +657,8 @@ class _Batch:
         self.above: list[int] = []
         """The parents of all these that are not on disk yet."""
         self.routes: dict[str, _Route] = {}
+        self.last: tuple[Destination, _Route] | None = None
+        """The route that was asked for last: to find it, a destination is hashed with all that it says."""
         self._size = 0
         self._breath_at = time.perf_counter() + _BREATH_S
 

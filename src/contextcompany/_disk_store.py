@@ -202,8 +202,8 @@ class DiskStore:
             if self._size + size > self._max_size:
                 self._evict(self._size + size - self._max_size)
             now = int(time.time())
-            self._is_unsure = True
             with self._transaction():
+                self._is_unsure = True  # also when it is in the table, but not remembered yet
                 rows = [
                     (self._next_id + index, *self._columns(entry), now, entry.body)
                     for index, entry in enumerate(entries)
@@ -259,12 +259,15 @@ class DiskStore:
             self._in_hand.difference_update(ids)
             self._undeleted += ranges
             with suppress(sqlite3.Error), self._transaction():
-                for each in self._undeleted:
-                    self._delete(*each)
+                self._delete()
                 self._undeleted = []
 
-    def _delete(self, first: int, last: int) -> None:
-        self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first, last))
+    def _delete(self) -> None:
+        if self._is_unsure or self.waiting():
+            for first_id, last_id in self._undeleted:
+                self._connection.execute("DELETE FROM item WHERE id BETWEEN ? AND ?", (first_id, last_id))
+        else:  # nothing else is in the table, and SQLite leaves the pages that it frees as they are
+            self._connection.execute("DELETE FROM item")
 
     def waiting(self, destination: str | None = None) -> int:
         """How many items wait: for one destination, or in all."""
@@ -356,13 +359,14 @@ class DiskStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        was_unsure = self._is_unsure
         try:
             self.writing_thread = threading.get_ident()
             self._connection.execute("BEGIN IMMEDIATE")
             yield
             self._connection.execute("COMMIT")
         except BaseException as error:
-            self._is_unsure = not isinstance(error, sqlite3.Error)
+            self._is_unsure = was_unsure or not isinstance(error, sqlite3.Error)
             self._destinations.clear()
             self._envelopes.clear()
             with suppress(sqlite3.Error):

@@ -127,6 +127,8 @@ class Sender:
         self._flushes: list[_Flush] = []
         self._starting = threading.RLock()  # Ctrl-C may leave it held; the thread that was interrupted can still go on
         self._thread: threading.Thread | None = None
+        self._is_gathering = False
+        """The thread is about to take all that waits."""
         self._is_sending = False
         self._is_closed = False
         self._heir: Sender | None = None
@@ -156,7 +158,7 @@ class Sender:
 
     def wake(self) -> None:
         """Say that something waits. Does not block, and may be called from a finalizer."""
-        if self._is_closed:
+        if self._is_closed or self._is_gathering:
             return
         if self._commands.empty():
             self._commands.put(None)
@@ -288,8 +290,12 @@ class Sender:
         if not self._take_commands(self._seconds_until_due()):
             return any(not lane.is_empty() for lane in self._lanes.values())
         gathered_at = self._clock() + _GATHER_S
-        while not self._flushes and (left := gathered_at - self._clock()) > 0:
-            self._take_commands(left)
+        self._is_gathering = True
+        try:
+            while not self._flushes and (left := gathered_at - self._clock()) > 0:
+                self._take_commands(left)
+        finally:
+            self._is_gathering = False
         return True
 
     def _seconds_until_due(self) -> float:

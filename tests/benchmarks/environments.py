@@ -35,18 +35,20 @@ def packages(contender: Contender, directory: Path) -> dict[str, str]:
 
 
 def environment(contender: Contender, directory: Path) -> Path:
-    wanted = json.dumps([contender.requires, str(ROOT), sys.version])
+    wanted = json.dumps([installed(contender), sys.version])
     return directory / f"{contender.module}-{hashlib.sha256(wanted.encode()).hexdigest()[:8]}"
+
+
+def installed(contender: Contender) -> list[str]:
+    """What pip is told. This repository is installed in place, so that it is measured as it is now."""
+    return [part for each in contender.requires for part in (("--editable", str(ROOT)) if each == "." else (each,))]
 
 
 def make(place: Path, contender: Contender) -> None:
     venv.create(place, with_pip=True, clear=True)
-    # As installed in place, this repository is measured as it is now and not as it was when the environment was made.
-    wanted = [part for each in contender.requires for part in (("-e", str(ROOT)) if each == "." else (each,))]
-    pip(
-        place, "install", "--quiet", "--upgrade", "pip"
-    )  # the one of Python 3.11 takes long to find versions that agree
-    pip(place, "install", "--quiet", *wanted)
+    # The pip that comes with Python 3.11 takes more than ten minutes to find versions that agree.
+    pip(place, "install", "--quiet", "--upgrade", "pip")
+    pip(place, "install", "--quiet", *installed(contender))
     found = json.loads(pip(place, "list", "--format", "json"))
     (place / DONE).write_text(json.dumps({each["name"]: each["version"] for each in found}))
 

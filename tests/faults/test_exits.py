@@ -31,10 +31,10 @@ ENDINGS = {
     ),
     "shutdown": "tcc.shutdown(1)",
     "a thread that ends later": "threading.Thread(target=lambda: (time.sleep(0.2), work())).start()",
-    "a moment later, os._exit": "time.sleep(0.4); os._exit(0)",
-    "a moment later, abort": "time.sleep(0.4); os.abort()",
-    "a moment later, execv": "time.sleep(0.4); os.execv('/bin/true', ['true'])",
-    "a moment later, SIGHUP": "time.sleep(0.4); os.kill(os.getpid(), signal.SIGHUP); time.sleep(60)",
+    "a moment later, os._exit": "time.sleep(1.5); os._exit(0)",
+    "a moment later, abort": "time.sleep(1.5); os.abort()",
+    "a moment later, execv": "time.sleep(1.5); os.execv('/bin/true', ['true'])",
+    "a moment later, SIGHUP": "time.sleep(1.5); os.kill(os.getpid(), signal.SIGHUP); time.sleep(60)",
 }
 
 EXIT_CODES = {
