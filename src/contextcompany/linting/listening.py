@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,8 @@ _SIGNALS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs"
 _IGNORED: Final = "/v1/metrics"
 _WAIT_S: Final = 0.5
 """So often it is looked whether time is up. On Windows, Ctrl-C is not heard in between."""
+
+_SETTLE_S: Final = 1.0
 
 _INVALID, _NOT_FOUND = 3, 5
 """https://grpc.io/docs/guides/status-codes/, for the bodies of OTLP's errors."""
@@ -47,6 +49,7 @@ def listening(port: int) -> Iterator[Listener]:
             yield listener
         finally:
             listener.shutdown()
+            listener.settle()
 
 
 class Listener(ThreadingHTTPServer):
@@ -59,6 +62,25 @@ class Listener(ThreadingHTTPServer):
         self.url = f"http://{_HOST}:{self.server_address[1]}"
         self._parts: SimpleQueue[Part] = SimpleQueue()
         self._numbers = count(1)
+        self._unanswered = 0
+        self._answered = Condition()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Around each request, from when it came until it was answered."""
+        with self._answered:
+            self._unanswered += 1
+        try:
+            yield
+        finally:
+            with self._answered:
+                self._unanswered -= 1
+                self._answered.notify_all()
+
+    def settle(self) -> None:
+        """Let what came be answered, for a second at most; connections that only wait are left."""
+        with self._answered:
+            self._answered.wait_for(lambda: not self._unanswered, _SETTLE_S)
 
     def put(self, part: Part) -> None:
         """Take a request."""
@@ -74,6 +96,12 @@ class Listener(ThreadingHTTPServer):
             except Empty:
                 continue
 
+    def waiting(self) -> Iterator[Part]:
+        """What has come and was not taken yet."""
+        with suppress(Empty):
+            while True:
+                yield self._parts.get_nowait()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: Listener
@@ -81,6 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_POST(self) -> None:
+        with self.server.answering():
+            self._take()
+
+    def _take(self) -> None:
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         path = self.path.partition("?")[0]
         try:
