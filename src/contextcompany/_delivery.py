@@ -471,11 +471,12 @@ class Delivery:
         opened = [(span_id, recording, False) for span_id, recording in self._opened.items()]
         late = itertools.takewhile(lambda item: item[1].due <= now, self._watched.items())
         due = {span_id: each.recording for span_id, each in (*late, *self._now_wanted())}
+        ends = _Ends(self._queue)
         for span_id, recording, whole in (*opened, *[(span_id, each, True) for span_id, each in due.items()]):
             if time.monotonic() > until:
                 return
             batch.breathe()
-            self._add_snapshot(batch, span_id, recording, whole=whole)
+            self._add_snapshot(batch, span_id, recording, ends, whole=whole)
 
     def _now_wanted(self) -> list[tuple[int, _Watched]]:
         """What was opened before the first answer, until which nobody knows whether what is open is taken."""
@@ -490,16 +491,17 @@ class Delivery:
 
         What is open is written as it is now; what has ended since, before its turn.
         """
+        ends = _Ends(self._queue)
         for span_id in batch.above:  # to which is added what is above those
             if span_id in self._opened:
                 batch.breathe()
-                ended = self._add_snapshot(batch, span_id, self._opened[span_id], whole=False)
+                ended = self._add_snapshot(batch, span_id, self._opened[span_id], ends, whole=False)
                 if ended is not None:
                     self._add_ended(batch, ended)
                     self._early.add(span_id)
 
     def _add_snapshot(
-        self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], *, whole: bool
+        self, batch: _Batch, span_id: int, reference: weakref.ref[_Open], ends: _Ends, *, whole: bool
     ) -> _Ended | None:
         """Write how it is, or give back its end, which is in the queue."""
         try:
@@ -512,7 +514,7 @@ class Delivery:
         except Exception:  # noqa: BLE001 - another thread may be changing what is described here
             _diagnostics.LOGGER.debug("What is open could not be described just now.", exc_info=True)
             return None
-        ended = None if snapshot is not None or span_id not in self._opened else self._queued_end(span_id)
+        ended = None if snapshot is not None or span_id not in self._opened else ends.of(span_id)
         if ended is None:
             self._opened.pop(span_id, None)
         return ended
@@ -541,12 +543,6 @@ class Delivery:
         parent = span.parent
         if parent is not None and parent.span_id in self._opened:
             batch.above.append(parent.span_id)
-
-    def _queued_end(self, span_id: int) -> _Ended | None:
-        for queued in list(self._queue):  # to which others append
-            if isinstance(queued, _Ended) and queued.span_id == span_id:
-                return queued
-        return None
 
     def _commit(self, batch: _Batch) -> None:
         if batch.entries or batch.snapshots or batch.closed:
@@ -681,6 +677,21 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         return self._size > _MAX_COMMIT_SIZE or len(self.entries) >= _MAX_ROWS
+
+
+class _Ends:
+    """The ends of spans in the queue, which is read once for many of them, and again for one that came since."""
+
+    def __init__(self, queued: deque[_Ended | _Opened | _Left]) -> None:
+        self._queued = queued
+        self._known: dict[int | None, _Ended] = {}
+
+    def of(self, span_id: int) -> _Ended | None:
+        """The first, if there is one."""
+        if span_id not in self._known:
+            queued = reversed(list(self._queued))  # to which others append
+            self._known = {each.span_id: each for each in queued if isinstance(each, _Ended)}
+        return self._known.get(span_id)
 
 
 def _not_written(quantity: int) -> None:
