@@ -36,7 +36,6 @@ _LONGEST_NAME = 256
 
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 
-
 _UNSET, _OK = Status(), Status(StatusCode.OK)
 
 
@@ -123,7 +122,7 @@ class RecordedSpan(Span):
 
     @property
     def attributes(self) -> Mapping[str, AnyValue]:
-        return legible(self._attributes)
+        return legible({**self._attributes})  # to which another thread may be adding
 
     @property
     def events(self) -> Sequence[Event]:

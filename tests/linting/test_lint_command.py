@@ -4,6 +4,8 @@ import gzip
 import http.client
 import json
 import signal
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -227,9 +229,8 @@ def listen():
     started = []
 
     def start(*arguments):
-        process = subprocess.Popen(
-            [*LINT, "--listen", "0", "--json", *arguments], stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
+        command = [*LINT, "--listen", "0", "--json", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8")
         started.append(process)
         return process, json.loads(process.stdout.readline())["url"]
 
@@ -237,6 +238,7 @@ def listen():
     for process in started:
         process.kill()
         process.stdout.close()
+        process.stderr.close()
         process.wait()
 
 
@@ -307,6 +309,20 @@ def test_a_body_may_come_in_chunks(listen):
     assert [each["rule"] for each in found] == ["type_mismatch", "unreadable"]
     assert found[1]["message"] == "It cannot be read as OTLP: The body has chunks of no size, or of too much."
     assert told["spans"] == 16
+
+
+def test_a_client_that_goes_away_is_not_worth_a_word(listen):
+    """The others are heard as before."""
+    process, url = listen("--count", "1")
+    client = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+    client.sendall(b"POST /v1/metrics HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}")
+    assert client.recv(12) == b"HTTP/1.1 200"
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it is cut, rather than closed
+    client.close()
+    assert post(url, "/v1/traces", sound().body()) == (200, b"{}")
+
+    assert process.wait(10) == 0
+    assert process.stderr.read() == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGINT for one process")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -85,6 +86,11 @@ class Listener(ThreadingHTTPServer):
         """Let what came be answered, for a second at most; connections that only wait are left."""
         with self._answered:
             self._answered.wait_for(lambda: not self._unanswered, _SETTLE_S)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away is nothing to tell whoever reads the findings."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     def put(self, part: Part) -> None:
         """Take a request."""
