@@ -179,6 +179,25 @@ def test_ref_twice_is_reported():
     assert generate.problems(make_registry(refs=[ref, ref])) == ["spans.yaml: run refs a.b twice."]
 
 
+@pytest.mark.parametrize("when", ["a.bb", "not a.bb", "not a.b, a.bb"])
+def test_condition_that_nothing_shows_is_reported(when):
+    """A condition is an attribute, the lack of some, or what a span shows of itself."""
+    level = {"conditionally_required": "when it is so"}
+    ref = {"ref": "a.b", "requirement_level": level, "annotations": {"contextcompany": {"when": when}}}
+    assert generate.problems(make_registry(refs=[ref])) == [
+        "spans.yaml: run: a.b is needed when there is a.bb, which attributes.yaml does not define. Did you mean a.b?"
+    ]
+
+
+def test_what_others_miss_is_of_the_registry():
+    """What conventions.yaml says of an attribute that is not defined is named."""
+    broken = make_registry()
+    broken.asked["missed"]["a.bb"] = "something"
+    assert generate.problems(broken) == [
+        "conventions.yaml has a.bb, which attributes.yaml does not define. Did you mean a.b?"
+    ]
+
+
 def test_signal_without_brief_is_reported():
     """A span or event that does not say what it is is named."""
     broken = make_registry()

@@ -57,7 +57,7 @@ class Item:
     def put(self, **fields: Any) -> None:
         self.json.update(fields)
 
-    def event(self, name: str, at: int | None = None, **attributes: Any) -> None:
+    def event(self, name: str, at: int | None = None, /, **attributes: Any) -> None:
         """With an event; `__` in attributes is a dot."""
         when = int(self.json["startTimeUnixNano"]) + 1000 if at is None else at
         made = pairs({key.replace("__", "."): each for key, each in attributes.items()})

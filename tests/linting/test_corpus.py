@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sound import OUR_TRACE, START, findings, rules_found, sound
 
-from contextcompany.linting import RULES
+from contextcompany.linting import LEVELS, RULES
+from contextcompany.linting.conventions import SHAPES, TYPES
 
 S = 10**9
 
@@ -289,3 +292,27 @@ def test_every_rule_has_a_planted_fault():
     """None is there for nothing, and none has two names."""
     assert [each.id for each in RULES] == list(dict.fromkeys(each.id for each in RULES))
     assert {rule for rule, _ in FAULTS.values()} == {each.id for each in RULES}
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | st.text(max_size=5)
+WORDS = st.sampled_from(["role", "parts", "type", "content", "name", "id", "text", "tool_call", "function", "score"])
+VALUES = st.recursive(SCALARS | WORDS, lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner), max_leaves=8)
+
+
+@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[*HealthCheck])
+@given(
+    st.dictionaries(st.sampled_from([*TYPES]) | st.text(min_size=1, max_size=5), VALUES, max_size=6),
+    st.dictionaries(st.sampled_from([*SHAPES]), VALUES.map(json.dumps)),
+    st.sampled_from(["step", "our_run", "verdict"]),
+    st.integers(-1, 9),
+)
+def test_nothing_is_too_odd_to_be_checked(attributes, contents, where, kind):
+    """Whatever is in an export, there are findings and no exception."""
+    export = sound()
+    item = getattr(export, where)
+    for key, value in (attributes | contents).items():
+        item.set(key, value)
+    item.event("gen_ai.choice", START, **attributes)
+    item.put(kind=kind)
+
+    assert {each.level for each in findings(export.body())} <= set(LEVELS)

@@ -281,6 +281,34 @@ def test_requests_are_answered_as_a_receiver_answers(listen):
     assert rules[:3] == ["type_mismatch", "refused_item", "unreadable"]
 
 
+def test_a_body_may_come_in_chunks(listen):
+    """As the exporters for Node.js send all of theirs; the connection is used again."""
+    process, url = listen("--count", "3")
+    body = gzip.compress(sound(lambda x: x.step.set("gen_ai.usage.input_tokens", "100")).body())
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answers = []
+    for _ in range(2):
+        pieces = iter([body[:100], body[100:]])
+        connection.request("POST", "/v1/traces", pieces, headers, encode_chunked=True)
+        answer = connection.getresponse()
+        answers.append((answer.status, answer.read()))
+    connection.request("POST", "/v1/traces", b"many\r\n", {**headers, "Transfer-Encoding": "chunked"})
+    refused = connection.getresponse()
+
+    assert answers == [(200, b"{}")] * 2
+    assert (refused.status, refused.read()) == (
+        400,
+        b'{"code":3,"message":"The body has chunks of no size, or of too much."}',
+    )
+    connection.close()
+    *found, told = map(json.loads, process.stdout)
+    assert process.wait(10) == 1
+    assert [each["rule"] for each in found] == ["type_mismatch", "unreadable"]
+    assert found[1]["message"] == "It cannot be read as OTLP: The body has chunks of no size, or of too much."
+    assert told["spans"] == 16
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGINT for one process")
 def test_it_ends_with_ctrl_c(listen):
     """And says what there was, as at any end."""

@@ -6,7 +6,7 @@ import errno
 import sys
 import textwrap
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from contextcompany import _words
@@ -84,13 +84,19 @@ def _input(name: str) -> Iterator[BinaryIO]:
 def _listened(options: argparse.Namespace) -> Report:
     """Say what is new as it comes; what spans are to each other, and how often each was, at the end."""
     linter, report = Linter(), Report()
+
+    def take(parts: Iterable[Part]) -> None:
+        for part in parts:
+            report.note(part)
+            _say_new(report.add(linter.take(part)), options)
+
     try:
         with listening(options.listen) as listener:
             _begin(listener.url, as_json=options.json)
-            with suppress(KeyboardInterrupt):
-                for part in _as_many(listener.parts(options.seconds), options.count):
-                    report.note(part)
-                    _say_new(report.add(linter.take(part)), options)
+            try:
+                take(_as_many(listener.parts(options.seconds), options.count))
+            except KeyboardInterrupt:
+                take(listener.waiting())  # which was answered
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

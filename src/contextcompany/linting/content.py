@@ -99,7 +99,7 @@ _PARTS: Final[dict[str, tuple[_Fields, _Fields]]] = {
 def _part(part: dict[str, Any]) -> _Said:
     yield from _field(part, "a part", "type", str)
     kind = part.get("type")
-    if kind not in _PARTS:
+    if type(kind) is not str or kind not in _PARTS:
         yield from _known(part, "a part", "type", tuple(_PARTS))
         return
     needed, others = _PARTS[kind]

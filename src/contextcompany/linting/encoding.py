@@ -6,7 +6,8 @@ What the Observatory takes although it is wrong, and others do not.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from contextcompany.linting import rules
 from contextcompany.linting.findings import Fault
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["encoding"]
 
 _SNAKE: Final = re.compile(r"[a-z]+_[a-z_]+")
-_ENUMS: Final = frozenset({"kind", "code", "severityNumber", "severity_number"})
-_INTEGERS: Final = re.compile(r"intValue|int_value|\w+UnixNano|\w+_unix_nano")
+_ENUMS: Final = frozenset({"kind", "code", "severityNumber"})
+_INTEGERS: Final = re.compile(r"intValue|\w+UnixNano")
 _EXACT: Final = 2**53
 """Up to here each integer is a double."""
 
@@ -32,21 +33,31 @@ def _walk(document: Any) -> Iterator[Fault]:
     waiting = [document]
     while waiting:
         each = waiting.pop()
-        if isinstance(each, list):
+        if type(each) is list:
             waiting += each
-        elif isinstance(each, dict):
+        elif type(each) is dict:
             for key, value in each.items():
-                if isinstance(value, (dict, list)):
+                if type(value) is dict or type(value) is list:
                     waiting.append(value)
-                if fault := _field(key, value):
+                if (of := _kind(key)) and (fault := _field(of, key, value)):
                     yield fault
 
 
-def _field(key: str, value: Any) -> Fault | None:
+@lru_cache(1024)
+def _kind(key: str) -> Literal["", "snake", "enum", "integer"]:
+    """What can be wrong with a field."""
     if _SNAKE.fullmatch(key):
+        return "snake"
+    if key in _ENUMS:
+        return "enum"
+    return "integer" if _INTEGERS.fullmatch(key) else ""
+
+
+def _field(of: str, key: str, value: Any) -> Fault | None:
+    if of == "snake":
         return Fault(rules.SNAKE_CASE, f"The key `{key}` is in snake_case.", key)
-    if key in _ENUMS and isinstance(value, str) and value.isupper():  # others are refused
+    if of == "enum" and isinstance(value, str) and value.isupper():  # others are refused
         return Fault(rules.ENUM_NAME, f"`{key}` is the name of an enum.", key)
-    if type(value) in (int, float) and abs(value) > _EXACT and _INTEGERS.fullmatch(key):
+    if of == "integer" and type(value) in (int, float) and abs(value) > _EXACT:
         return Fault(rules.PRECISION, f"`{key}` is a number, and too long for a double.", key)
     return None

@@ -104,7 +104,7 @@ def _of_part(part: Part) -> Iterator[Fault]:
         yield from encoding(part.document)
     if not part.is_otlp:
         reason = "; ".join(batch.refused) or "it is a payload of the original SDK"
-        yield Fault(rules.UNREADABLE, f"It cannot be read as OTLP: {reason}.")
+        yield Fault(rules.UNREADABLE, f"It cannot be read as OTLP: {reason.removesuffix('.')}.")
         return
     for reason in batch.refused:
         yield Fault(rules.REFUSED, f"Of {reason}.", advice=_hint(reason))

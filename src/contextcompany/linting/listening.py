@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import re
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Condition, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,11 @@ _SIGNALS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs"
 _IGNORED: Final = "/v1/metrics"
 _WAIT_S: Final = 0.5
 """So often it is looked whether time is up. On Windows, Ctrl-C is not heard in between."""
+
+_SETTLE_S: Final = 1.0
+
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_MAX_LINE: Final = 4096
 
 _INVALID, _NOT_FOUND = 3, 5
 """https://grpc.io/docs/guides/status-codes/, for the bodies of OTLP's errors."""
@@ -47,6 +53,7 @@ def listening(port: int) -> Iterator[Listener]:
             yield listener
         finally:
             listener.shutdown()
+            listener.settle()
 
 
 class Listener(ThreadingHTTPServer):
@@ -59,6 +66,25 @@ class Listener(ThreadingHTTPServer):
         self.url = f"http://{_HOST}:{self.server_address[1]}"
         self._parts: SimpleQueue[Part] = SimpleQueue()
         self._numbers = count(1)
+        self._unanswered = 0
+        self._answered = Condition()
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Around each request, from when it came until it was answered."""
+        with self._answered:
+            self._unanswered += 1
+        try:
+            yield
+        finally:
+            with self._answered:
+                self._unanswered -= 1
+                self._answered.notify_all()
+
+    def settle(self) -> None:
+        """Let what came be answered, for a second at most; connections that only wait are left."""
+        with self._answered:
+            self._answered.wait_for(lambda: not self._unanswered, _SETTLE_S)
 
     def put(self, part: Part) -> None:
         """Take a request."""
@@ -74,6 +100,12 @@ class Listener(ThreadingHTTPServer):
             except Empty:
                 continue
 
+    def waiting(self) -> Iterator[Part]:
+        """What has come and was not taken yet."""
+        with suppress(Empty):
+            while True:
+                yield self._parts.get_nowait()
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: Listener
@@ -81,6 +113,10 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_POST(self) -> None:
+        with self.server.answering():
+            self._take()
+
+    def _take(self) -> None:
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         path = self.path.partition("?")[0]
         try:
@@ -94,21 +130,44 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self._answer(404, otlp.failed(_NOT_FOUND, f"There is no {path[:60]}.", kind), kind)
         except (otlp.DecodeError, InflateError) as error:
+            self.close_connection = True  # the rest of the body may follow, which is no request
             self.server.put(Part("", 0, otlp.Batch([], [], [str(error)])))
             self._answer(400, otlp.failed(_INVALID, str(error), kind), kind)
 
     def _body(self) -> bytes:
         encoding = self.headers.get("Content-Encoding", "identity").strip().lower()
-        length = self.headers.get("Content-Length", "")
-        if encoding not in ENCODINGS or not length.isdecimal() or int(length) > MAX_BYTES:
-            self.close_connection = True  # what follows is the body, and no request
-            raise InflateError(f"The body has the encoding {encoding[:60]!r} and the length {length[:20]!r}.")
+        if encoding not in ENCODINGS:
+            raise InflateError(f"The body has the encoding {encoding[:60]!r}, not {' or '.join(ENCODINGS)}.")
+        is_chunked = self.headers.get("Transfer-Encoding", "").strip().lower() == "chunked"
+        sent = b"".join(self._chunks()) if is_chunked else self._whole()
         inflater = Inflater(encoding)
-        body = inflater.feed(self.rfile.read(int(length)), MAX_BYTES)
+        body = inflater.feed(sent, MAX_BYTES)
         if len(body) > MAX_BYTES:
             raise InflateError(f"The body has more than {MAX_BYTES // 2**20} MiB, inflated.")
         inflater.finish()
         return body
+
+    def _whole(self) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        if not length.isdecimal() or int(length) > MAX_BYTES:
+            raise InflateError(f"The body has the length {length[:20]!r}.")
+        return self.rfile.read(int(length))
+
+    def _chunks(self) -> Iterator[bytes]:
+        """As OpenTelemetry's exporters for Node.js send it: https://www.rfc-editor.org/rfc/rfc9112#section-7.1."""
+        left = MAX_BYTES
+        while True:
+            said = _CHUNK_SIZE.match(self.rfile.readline(_MAX_LINE))
+            size = int(said[0], 16) if said else left + 1
+            if size > left:
+                raise InflateError("The body has chunks of no size, or of too much.")
+            if not size:
+                break
+            left -= size
+            yield self.rfile.read(size)
+            self.rfile.readline(_MAX_LINE)
+        while self.rfile.readline(_MAX_LINE).strip():  # what stands where the headers of a request would
+            pass
 
     def _answer(self, status: int, body: bytes, kind: str) -> None:
         self.send_response(status)

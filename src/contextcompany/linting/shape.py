@@ -56,15 +56,17 @@ def origin(resource: Resource, scope: Scope) -> Iterator[Fault]:
 
 def name_and_kind(span: Span, operation: str, signal: Signal) -> Iterator[Fault]:
     """What is wrong with the name and the kind of a span of an operation."""
-    if signal.unless in span.attributes or any(key in span.attributes for key in conventions.EXCUSES):
+    if (signal.unless and signal.unless in span.attributes) or any(
+        key in span.attributes for key in conventions.EXCUSES
+    ):
         return
-    target = span.attributes.get(signal.target)
+    target = span.attributes.get(signal.target) if signal.target else None
     wanted = f"{operation} {target}" if isinstance(target, str) and target else operation
     # Where the target is not known, what follows the operation may be anything.
     if span.name != wanted and (target or span.name.partition(" ")[0] != operation):
         form = f"`{operation} {{{signal.target}}}`" if target else f"`{operation}`"
         yield Fault(rules.SPAN_NAME, f"A span of `{operation}` is not called {form}.")
-    kind = _KINDS[span.kind] if span.kind < len(_KINDS) else str(span.kind)
+    kind = _KINDS[span.kind] if 0 <= span.kind < len(_KINDS) else str(span.kind)
     if kind not in signal.kinds:
         kinds = " or ".join(each.upper() for each in signal.kinds)
         yield Fault(rules.SPAN_KIND, f"A span of `{operation}` is {kind.upper()}, and {kinds} in the conventions.")

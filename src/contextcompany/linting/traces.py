@@ -11,7 +11,7 @@ from contextcompany.linting.shape import time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from contextcompany.observatory.otlp import Span
+    from contextcompany.observatory.otlp import Resource, Span
 
 __all__ = ["Traces"]
 
@@ -41,6 +41,7 @@ class Traces:
     def __init__(self) -> None:
         self._traces: dict[str, dict[str, _Seen]] = {}
         self._origins: dict[str, int] = {}
+        self._last: tuple[Resource | None, int] = None, 0
 
     def add(self, span: Span, where: Where) -> Fault | None:
         """Take a span; what is wrong with it at once."""
@@ -48,19 +49,25 @@ class Traces:
         before = trace.get(span.span_id)
         if before is not None and not span.end_ns:
             return None  # a snapshot that comes late
-        resource = repr(sorted(span.resource.attributes.items()))
         trace[span.span_id] = seen = _Seen(
             where,
             span.parent_id,
             span.start_ns,
             span.end_ns,
             span.flags & (_SAYS_REMOTE | _IS_REMOTE) == _SAYS_REMOTE | _IS_REMOTE,
-            self._origins.setdefault(resource, len(self._origins)),
+            self._origin(span.resource),
             not time(span.start_ns, "") and not time(span.end_ns, "", may_be_unset=True),
         )
         if before is None or not before.end_ns or _is_same(before, seen):
             return None
         return Fault(rules.DUPLICATE_SPAN, "Another span has the same ids.")
+
+    def _origin(self, resource: Resource) -> int:
+        """A number for a process; the spans of one come after another."""
+        if resource is not self._last[0]:
+            said = repr(sorted(resource.attributes.items()))
+            self._last = resource, self._origins.setdefault(said, len(self._origins))
+        return self._last[1]
 
     def check(self) -> Iterator[tuple[Fault, Where]]:
         """What is wrong with all of them."""
