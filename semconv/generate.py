@@ -456,7 +456,7 @@ def _asked_for(registry: Registry) -> Node:
                 "OTHERWISE",
                 "str",
                 _otherwise(registry),
-                "Attributes of other conventions, and the one of GenAI that says the same.",
+                "Attributes of other conventions, and the one of OpenTelemetry that says the same.",
             ),
             ("MISSED", "str", sorted(registry.asked["missed"].items()), "What other back ends do not show without it."),
         ],

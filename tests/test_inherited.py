@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 import contextcompany as tcc
 
 SESSION = {"gen_ai.conversation.id": "s-1", "tcc.sessionId": "s-1"}
+USER = {"user.id": "u", "tcc.userId": "u"}
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def carried(receiver):
 
 
 def who(attributes):
-    prefixes = ("gen_ai.conversation.", "tcc.sessionId", "tcc.userId", "tcc.orgId", "tcc.metadata.")
+    prefixes = ("gen_ai.conversation.", "tcc.sessionId", "user.", "tcc.userId", "tcc.orgId", "tcc.metadata.")
     return {key: value for key, value in attributes.items() if key.startswith(prefixes)}
 
 
@@ -36,7 +37,7 @@ def test_it_reaches_everything_below(carried):
         with r:
             tcc.tool_call(tool_name="t").end()
 
-    everything = {**SESSION, "tcc.userId": "u", "tcc.orgId": "o", "tcc.metadata.plan": "gold", "tcc.metadata.n": 1}
+    everything = {**SESSION, **USER, "tcc.orgId": "o", "tcc.metadata.plan": "gold", "tcc.metadata.n": 1}
     assert r.session_id == "s-1"
     assert carried() == dict.fromkeys(["invoke_agent", "chat", "execute_tool t"], everything)
 
@@ -59,14 +60,14 @@ def test_the_nearest_wins(carried):
             r.step().prompt("p").response("r").metadata(b=4).end()
         tcc.run(session_id="own", agent="b").prompt("p").end()
 
-    inner = {**SESSION, "tcc.userId": "u", "tcc.metadata.a": 1}
+    inner = {**SESSION, **USER, "tcc.metadata.a": 1}
     assert carried() == {
         "invoke_agent a": {**inner, "tcc.metadata.b": 2, "tcc.metadata.c": 3},
         "chat": {**inner, "tcc.metadata.b": 4, "tcc.metadata.c": 2},
         "invoke_agent b": {
             "gen_ai.conversation.id": "own",
             "tcc.sessionId": "own",
-            "tcc.userId": "u",
+            **USER,
             "tcc.metadata.a": 1,
             "tcc.metadata.b": 1,
         },
@@ -92,8 +93,7 @@ def test_inside_a_run_it_reaches_what_follows(carried):
             tcc.run(agent="sub").prompt("p").end()
         r.step(model="after").prompt("p").response("r").end()
 
-    user = {"tcc.userId": "u"}
-    assert carried() == {"invoke_agent": {}, "chat in": user, "invoke_agent sub": user, "chat after": {}}
+    assert carried() == {"invoke_agent": {}, "chat in": USER, "invoke_agent sub": USER, "chat after": {}}
 
 
 def test_a_sub_agent_is_in_its_callers_session(carried):
@@ -102,11 +102,11 @@ def test_a_sub_agent_is_in_its_callers_session(carried):
         tcc.run(agent="a").prompt("p").end()
         tcc.run(agent="b", user_id="other").prompt("p").end()
 
-    outer = {**SESSION, "tcc.userId": "u", "tcc.orgId": "o"}
+    outer = {**SESSION, **USER, "tcc.orgId": "o"}
     assert carried() == {
         "invoke_agent outer": outer,
         "invoke_agent a": outer,
-        "invoke_agent b": {**outer, "tcc.userId": "other"},
+        "invoke_agent b": {**outer, "user.id": "other", "tcc.userId": "other"},
     }
 
 
@@ -123,7 +123,7 @@ def test_a_block_around_a_run_says_nothing_about_what_is_in_it(carried):
     with tcc.attributes(user_id="server"), tcc.extract(headers):
         tcc.tool_call(tool_name="extracted").end()
 
-    alice = {"tcc.userId": "alice"}
+    alice = {"user.id": "alice", "tcc.userId": "alice"}
     assert carried() == {
         "invoke_agent": alice,
         "chat outside": alice,
@@ -145,7 +145,7 @@ def test_it_reaches_foreign_spans(carried, receiver):
 
     spans = carried()
     assert spans["alone"] == SESSION
-    assert spans["in run"] == {**SESSION, "tcc.userId": "u", "tcc.metadata.a": 1}
+    assert spans["in run"] == {**SESSION, **USER, "tcc.metadata.a": 1}
 
 
 def test_tasks_and_threads_keep_apart(carried):
@@ -167,8 +167,8 @@ def test_tasks_and_threads_keep_apart(carried):
         thread.join()
 
     assert carried() == {
-        "invoke_agent a": {**SESSION, "tcc.userId": "a"},
-        "invoke_agent b": {**SESSION, "tcc.userId": "b"},
+        "invoke_agent a": {**SESSION, "user.id": "a", "tcc.userId": "a"},
+        "invoke_agent b": {**SESSION, "user.id": "b", "tcc.userId": "b"},
         "invoke_agent thread": {},
     }
 

@@ -605,6 +605,7 @@ def test_foreign_spans_inside_a_run(receiver, make_provider):
         "tcc.runId": "order-17",
         "tcc.sessionId": "s-1",
         "gen_ai.conversation.id": "s-1",
+        "user.id": "u-1",
         "tcc.userId": "u-1",
     }
     assert (foreign.trace_id, foreign.parent_id) == (root.trace_id, ours.span_id)

@@ -180,7 +180,7 @@ class TestSecrets:
         (span,) = receiver.spans()
         assert span.attributes["tcc.runId"] == card
         assert span.attributes["gen_ai.conversation.id"] == span.attributes["gen_ai.agent.name"] == "me@example.com"
-        assert span.attributes["tcc.userId"] == "+49 30 901820"
+        assert span.attributes["tcc.userId"] == span.attributes["user.id"] == "+49 30 901820"
         assert [part["id"] for m in json.loads(span.attributes["gen_ai.input.messages"]) for part in m["parts"]] == [
             card,
             card,

@@ -403,6 +403,7 @@ def test_send_run_with_everything(receiver):
         "tcc.runId": "run_abc",
         "tcc.sessionId": "session-42",
         "tcc.conversational": True,
+        "user.id": "user-17",
         "tcc.userId": "user-17",
         "tcc.orgId": "org-3",
     }

@@ -76,6 +76,7 @@ def test_two_processes_one_run(receiver):
         "tcc.runId": "order-7",
         "gen_ai.conversation.id": "s-1",
         "tcc.sessionId": "s-1",
+        "user.id": "u",
         "tcc.userId": "u",
         "tcc.tags": ["a", "b"],
         "tcc.metadata.plan": "gold",

@@ -122,7 +122,9 @@ def layer_attributes(
         attributes[sc.GEN_AI_CONVERSATION_ID] = session
         attributes[sc.TCC_SESSION_ID] = session
     if user_id is not None:
-        attributes[sc.TCC_USER_ID] = clean_text(user_id)
+        user = clean_text(user_id)
+        attributes[sc.USER_ID] = user
+        attributes[sc.TCC_USER_ID] = user
     if org_id is not None:
         attributes[sc.TCC_ORG_ID] = clean_text(org_id)
     return {**attributes, **_metadata(metadata)}

@@ -470,7 +470,7 @@ def _run(attributes: Mapping[str, object]) -> dict[str, Any]:
     return {
         "agent": _text(attributes, sc.GEN_AI_AGENT_NAME, sc.TCC_AGENT),
         "session_id": _text(attributes, sc.TCC_SESSION_ID, sc.GEN_AI_CONVERSATION_ID),
-        "user_id": _text(attributes, sc.TCC_USER_ID),
+        "user_id": _text(attributes, sc.TCC_USER_ID, sc.USER_ID),
         "org_id": _text(attributes, sc.TCC_ORG_ID),
         "conversational": conversational if isinstance(conversational, bool) else None,
         "tags": tuple(_texts(attributes, sc.TCC_TAGS)),

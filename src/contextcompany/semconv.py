@@ -129,6 +129,7 @@ __all__ = [
     "TCC_UNDELIVERABLE_SIZE",
     "TCC_USAGE_COUNTED_INSIDE",
     "TCC_USER_ID",
+    "USER_ID",
     "ErrorTypeValues",
     "GenAiEvaluationNameValues",
     "GenAiEvaluationScoreLabelValues",
@@ -496,7 +497,10 @@ below it are both instrumented. Its tokens and cost must not be added to totals.
 """
 
 TCC_USER_ID: Final = "tcc.userId"
-"""The person that the run worked for."""
+"""The person that the run worked for; the same as `user.id`."""
+
+USER_ID: Final = "user.id"
+"""The person that this is done for; our user id."""
 
 GENAI_NAMESPACES: Final[tuple[str, ...]] = (
     "ai.",  # Vercel AI SDK
@@ -752,6 +756,7 @@ IDENTITY_KEYS: Final[frozenset[str]] = frozenset(
         "traceloop.entity.name",
         "traceloop.span.kind",
         "traceloop.workflow.name",
+        "user.id",
     }
 )
 """Attributes whose text says what a span is: ids, names and enums."""

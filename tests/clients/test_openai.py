@@ -451,14 +451,14 @@ def test_over_the_wire(llm, receiver):
     run, call = sorted(receiver.spans(), key=lambda span: span.name, reverse=True)
     assert (call.name, call.trace_id, call.parent_id) == ("chat gpt-4o", run.trace_id, run.span_id)
     assert call.resource["service.name"] == "after"
-    shared = {
-        key: call.attributes[key] for key in ("tcc.runId", "tcc.sessionId", "tcc.userId", "gen_ai.conversation.id")
-    }
+    names = ("tcc.runId", "tcc.sessionId", "tcc.userId", "gen_ai.conversation.id", "user.id")
+    shared = {key: call.attributes[key] for key in names}
     assert shared == {
         "tcc.runId": r.run_id,
         "tcc.sessionId": "s-1",
         "tcc.userId": "u-1",
         "gen_ai.conversation.id": "s-1",
+        "user.id": "u-1",
     }
     assert json.loads(call.attributes["gen_ai.output.messages"])[0]["parts"] == [{"type": "text", "content": "Hi!"}]
     assert "tcc.usage.counted_inside" not in call.attributes

@@ -58,7 +58,7 @@ UNDERSTOOD = {
 }
 """What it takes from the attributes of a step."""
 
-MISSED = ("user", "run's system prompt", "run's tags", "run's metadata", "step's parameters", "feedback")
+MISSED = ("run's system prompt", "run's tags", "run's metadata", "step's parameters", "feedback")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def shown(trace):
 
 
 def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, program, record):
-    """It reads GenAI attributes; a user has to be said as `user.id`, which one may set oneself."""
+    """It reads GenAI attributes, and `user.id`."""
     report = record(
         OTEL_EXPORTER_OTLP_ENDPOINT=mlflow,
         OTEL_EXPORTER_OTLP_HEADERS="x-mlflow-experiment-id=0",
@@ -156,7 +156,6 @@ def test_mlflow_shows_what_a_run_was_asked_what_it_did_and_what_it_used(mlflow, 
         "Asked by MLflow's client. What is not shown is among the attributes of its span, but for feedback.",
         "Types: runs are `AGENT`, steps `CHAT_MODEL`, tool calls `TOOL`.",
         "Cost is MLflow's own, from model and tokens; what is recorded as `gen_ai.usage.cost` does not count.",
-        "The trace has a user when a program sets `user.id` on the run's span itself.",
         f"{MANY} runs recorded flat out, every tenth with a prompt of half a megabyte, are all there.",
         "It has no `/v1/logs` and answers 404: feedback waits in the outbox, and that is said.",
         "Its first answer after a start can take longer than the usual time-out of 10 s, hence here "

@@ -207,7 +207,9 @@ DETAILS = {
     "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "Where is it?"}]}],
 }
 
-OURS = {"tcc.runId": "r-1", "tcc.sessionId": "s-1", "tcc.status.code": 0, "tcc.step.id": "p-1"}
+USER = {"user.id": "u-1", "tcc.userId": "u-1"}
+
+OURS = {"tcc.runId": "r-1", "tcc.sessionId": "s-1", **USER, "tcc.status.code": 0, "tcc.step.id": "p-1"}
 
 OUR_STEP = {"tcc.cost.total": 0.01, "gen_ai.usage.cost": 0.01, "tcc.cost.source": "provided"}
 

@@ -127,6 +127,7 @@ FAULTS = {
     ),
     "two costs": ("twins_differ", lambda x: x.our_step.set("gen_ai.usage.cost", 0.02)),
     "two sessions": ("twins_differ", lambda x: x.our_run.set("tcc.sessionId", "s-2")),
+    "two users": ("twins_differ", lambda x: x.our_run.set("tcc.userId", "u-2")),
     "an attribute twice": ("duplicate_attribute", lambda x: x.step.add("gen_ai.provider.name", "openai")),
     "attributes that were dropped": ("dropped_attributes", lambda x: x.step.put(droppedAttributesCount=3)),
     "events that were dropped": ("dropped_attributes", lambda x: x.step.put(droppedEventsCount=1)),
@@ -142,6 +143,10 @@ FAULTS = {
     "an error of ours without a type": (
         "conditionally_required_attribute_not_present",
         lambda x: x.our_step.fail(tcc__status__code=2),
+    ),
+    "a user whom others do not see": (
+        "conditionally_required_attribute_not_present",
+        lambda x: x.our_run.drop("user.id"),
     ),
     "a host without a port": (
         "conditionally_required_attribute_not_present",

@@ -171,9 +171,11 @@ OURS: Final[dict[str, Signal]] = {
             Asked("gen_ai.operation.name", "required", "", ""),
             Asked("gen_ai.agent.name", "conditional", "when the agent has a name", ""),
             Asked("gen_ai.conversation.id", "conditional", "when the run has a session", "tcc.sessionId"),
+            Asked("user.id", "conditional", "when the run has a user", "tcc.userId"),
             Asked("error.type", "conditional", "when the run failed", "failed"),
             Asked("tcc.runId", "required", "", ""),
             Asked("tcc.sessionId", "conditional", "when the run has a session", "gen_ai.conversation.id"),
+            Asked("tcc.userId", "conditional", "when the run has a user", "user.id"),
             Asked("tcc.agent", "conditional", "when the agent has a name", "gen_ai.agent.name"),
             Asked("tcc.status.code", "required", "", ""),
             Asked("tcc.incomplete_reason", "conditional", "when tcc.incomplete is set", "tcc.incomplete"),
@@ -188,6 +190,7 @@ OURS: Final[dict[str, Signal]] = {
             Asked("gen_ai.provider.name", "conditional", "when it is given or can be told from the model", ""),
             Asked("gen_ai.request.model", "conditional", "when it is known", ""),
             Asked("gen_ai.conversation.id", "conditional", "when the run has a session", "tcc.sessionId"),
+            Asked("user.id", "conditional", "when the run has a user", "tcc.userId"),
             Asked("gen_ai.request.stream", "conditional", "when the answer is streamed", ""),
             Asked("gen_ai.response.finish_reasons", "recommended", "", ""),
             Asked("gen_ai.usage.input_tokens", "recommended", "", ""),
@@ -198,6 +201,7 @@ OURS: Final[dict[str, Signal]] = {
             Asked("tcc.step.id", "required", "", ""),
             Asked("tcc.step.type", "conditional", "when tcc.step.name is set", "tcc.step.name"),
             Asked("tcc.sessionId", "conditional", "when the run has a session", "gen_ai.conversation.id"),
+            Asked("tcc.userId", "conditional", "when the run has a user", "user.id"),
             Asked("server.port", "conditional", "when server.address is set", "server.address"),
             Asked("tcc.cost.source", "conditional", "when the cost is known", "tcc.cost.total"),
             Asked("tcc.status.code", "required", "", ""),
@@ -212,10 +216,12 @@ OURS: Final[dict[str, Signal]] = {
             Asked("gen_ai.operation.name", "required", "", ""),
             Asked("gen_ai.tool.name", "recommended", "", ""),
             Asked("gen_ai.conversation.id", "conditional", "when the run has a session", "tcc.sessionId"),
+            Asked("user.id", "conditional", "when the run has a user", "tcc.userId"),
             Asked("error.type", "conditional", "when the tool call failed", "failed"),
             Asked("tcc.runId", "required", "", ""),
             Asked("tcc.step.type", "conditional", "when tcc.step.name is set", "tcc.step.name"),
             Asked("tcc.sessionId", "conditional", "when the run has a session", "gen_ai.conversation.id"),
+            Asked("tcc.userId", "conditional", "when the run has a user", "user.id"),
             Asked("tcc.status.code", "required", "", ""),
             Asked("tcc.incomplete_reason", "conditional", "when tcc.incomplete is set", "tcc.incomplete"),
         ),
@@ -440,6 +446,7 @@ TYPES: Final[dict[str, str]] = {
     "tcc.undeliverable_size": "int",
     "tcc.usage.counted_inside": "boolean",
     "tcc.userId": "string",
+    "user.id": "string",
 }
 """All attributes of the registry, and the types of their values."""
 
@@ -524,6 +531,7 @@ TWINS: Final[dict[str, str]] = {
     "gen_ai.usage.cost": "tcc.cost.total",
     "tcc.agent": "gen_ai.agent.name",
     "tcc.sessionId": "gen_ai.conversation.id",
+    "tcc.userId": "user.id",
 }
 """Attributes, and those that say the same."""
 
@@ -570,6 +578,9 @@ OTHERWISE: Final[dict[str, str]] = {
     "ai.settings.context.sessionId": "gen_ai.conversation.id",
     "ai.settings.context.session_id": "gen_ai.conversation.id",
     "ai.settings.context.tcc.sessionId": "gen_ai.conversation.id",
+    "ai.settings.context.tcc.userId": "user.id",
+    "ai.settings.context.userId": "user.id",
+    "ai.settings.context.user_id": "user.id",
     "ai.settings.frequencyPenalty": "gen_ai.request.frequency_penalty",
     "ai.settings.maxOutputTokens": "gen_ai.request.max_tokens",
     "ai.settings.maxTokens": "gen_ai.request.max_tokens",
@@ -583,6 +594,9 @@ OTHERWISE: Final[dict[str, str]] = {
     "ai.telemetry.metadata.sessionId": "gen_ai.conversation.id",
     "ai.telemetry.metadata.session_id": "gen_ai.conversation.id",
     "ai.telemetry.metadata.tcc.sessionId": "gen_ai.conversation.id",
+    "ai.telemetry.metadata.tcc.userId": "user.id",
+    "ai.telemetry.metadata.userId": "user.id",
+    "ai.telemetry.metadata.user_id": "user.id",
     "ai.toolCall.args": "gen_ai.tool.call.arguments",
     "ai.toolCall.id": "gen_ai.tool.call.id",
     "ai.toolCall.input": "gen_ai.tool.call.arguments",
@@ -603,6 +617,7 @@ OTHERWISE: Final[dict[str, str]] = {
     "ai.values": "gen_ai.input.messages",
     "anthropic.message.stop_reason": "gen_ai.response.finish_reasons",
     "embedding.model_name": "gen_ai.request.model",
+    "enduser.id": "user.id",
     "final_result": "gen_ai.output.messages",
     "gen_ai.client.operation.time_to_first_chunk": "gen_ai.response.time_to_first_chunk",
     "gen_ai.is_streaming": "gen_ai.request.stream",
@@ -626,6 +641,7 @@ OTHERWISE: Final[dict[str, str]] = {
     "langfuse.session.id": "gen_ai.conversation.id",
     "langfuse.trace.input": "gen_ai.input.messages",
     "langfuse.trace.output": "gen_ai.output.messages",
+    "langfuse.user.id": "user.id",
     "llm.chat.stop_sequences": "gen_ai.request.stop_sequences",
     "llm.finish_reason": "gen_ai.response.finish_reasons",
     "llm.frequency_penalty": "gen_ai.request.frequency_penalty",
@@ -652,6 +668,7 @@ OTHERWISE: Final[dict[str, str]] = {
     "mlflow.spanInputs": "gen_ai.input.messages",
     "mlflow.spanOutputs": "gen_ai.output.messages",
     "mlflow.trace.session": "gen_ai.conversation.id",
+    "mlflow.trace.user": "user.id",
     "mlflow.traceInputs": "gen_ai.input.messages",
     "mlflow.traceOutputs": "gen_ai.output.messages",
     "model_name": "gen_ai.request.model",
@@ -666,10 +683,11 @@ OTHERWISE: Final[dict[str, str]] = {
     "tool_call.id": "gen_ai.tool.call.id",
     "tool_response": "gen_ai.tool.call.result",
     "traceloop.association.properties.session_id": "gen_ai.conversation.id",
+    "traceloop.association.properties.user_id": "user.id",
     "traceloop.entity.input": "gen_ai.input.messages",
     "traceloop.entity.output": "gen_ai.output.messages",
 }
-"""Attributes of other conventions, and the one of GenAI that says the same."""
+"""Attributes of other conventions, and the one of OpenTelemetry that says the same."""
 
 MISSED: Final[dict[str, str]] = {
     "error.type": "what kind of error it was, by which errors are grouped",

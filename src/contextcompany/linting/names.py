@@ -40,7 +40,7 @@ def _belongs(key: str, operation: str) -> bool:
 
 
 def said_otherwise(attributes: Mapping[str, Any]) -> frozenset[str]:
-    """The attributes of GenAI whose values are there under another name."""
+    """The attributes of OpenTelemetry whose values are there under another name."""
     return frozenset(found[1] for key in attributes if (found := _name(key)) is not None)
 
 
@@ -53,7 +53,8 @@ def _name(key: str) -> tuple[Fault, str] | None:
         family = prefix[:-1]
         return _deprecated(f"{prefix}*", family) if family in conventions.DEPRECATED else None
     if current := conventions.OTHERWISE.get(key):
-        said = f"`{key}` says what `{current}` says in GenAI."
+        whose = "GenAI" if current.startswith(_GENAI) else "OpenTelemetry"
+        said = f"`{key}` says what `{current}` says in {whose}."
         return Fault(rules.OTHERWISE, said, key, advice=f"Write `{current}` too."), current
     if key.startswith(_KNOWN) and key not in conventions.TYPES:
         return _unknown(key)

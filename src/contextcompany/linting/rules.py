@@ -72,9 +72,9 @@ DEPRECATED = Rule(
 OTHERWISE = Rule(
     "spelled_otherwise",
     "improvement",
-    "An attribute of another convention, without the one of GenAI that says the same.",
-    "what it says, if they read GenAI only",
-    "Write the name of GenAI too.",
+    "An attribute of another convention, without the one of OpenTelemetry that says the same.",
+    "what it says, if they read OpenTelemetry's names only",
+    "Write OpenTelemetry's name too.",
 )
 OTHER_CONVENTION = Rule(
     "other_convention",
