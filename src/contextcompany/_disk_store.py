@@ -600,9 +600,8 @@ def _connect(path: Path, *, fsync: bool = False, max_size: int = 0) -> sqlite3.C
     Raises:
         InUseError: another process has it.
     """
-    # The file was made before, with its mode.
     journal = min(max(max_size // _JOURNAL_SHARE, 2**20), _MAX_JOURNAL)
-    address = f"{path.absolute().as_uri()}?mode=rw"
+    address = f"{path.absolute().as_uri()}?mode=rw"  # the file was made before, with its mode
     connection = sqlite3.connect(address, timeout=0, isolation_level=None, check_same_thread=False, uri=True)
     try:
         for setting in (

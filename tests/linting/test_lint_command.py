@@ -252,6 +252,22 @@ def post(url, path, body, content_type="application/json", **headers):
     return answered
 
 
+def test_there_is_an_end_to_what_is_shown(run, written):
+    """Of each level by itself, and it is said how much is left out."""
+    made_up = {f"gen_ai.{number:x<30}": number for number in range(1002)}
+    code, said, _ = run(
+        written(
+            lambda x: [x.run.set(*each) for each in made_up.items()],
+            lambda x: x.step.set("gen_ai.usage.input_tokens", "100"),
+        )
+    )
+
+    assert code == 1
+    assert said.startswith("violation: type_mismatch\n")
+    assert said.count("improvement: missing_attribute\n") == 1000
+    assert said.endswith("There were too many different ones: 2 are not shown.\n")
+
+
 def test_what_comes_is_said_at_once(listen):
     """From a program that records with the SDK; at the end, what there was."""
     process, url = listen("--count", "1")

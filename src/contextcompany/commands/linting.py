@@ -165,7 +165,11 @@ def _summary(report: Report, level: Level) -> str:
     checked = [each for each in both if not each.startswith("0 ")] or ["nothing"]
     found = [_words.counted(report.counts[each], each) for each in LEVELS if each != "information"]
     said = f"Checked {' and '.join(checked)}: {' and '.join(found)}."
-    hidden = sum(report.counts[each] for each in LEVELS[LEVELS.index(level) + 1 :])
+    wanted = LEVELS.index(level) + 1
+    left_out = sum(report.counts[each] for each in LEVELS[:wanted]) - sum(each.times for each in report.groups(level))
+    if left_out:
+        said += f" There were too many different ones: {left_out:,} are not shown."
+    hidden = sum(report.counts[each] for each in LEVELS[wanted:])
     return said if not hidden else f"{said} --level information shows {hidden:,} more."
 
 

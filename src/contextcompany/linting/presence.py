@@ -85,8 +85,9 @@ def _is_needed(when: str, attributes: Mapping[str, Any], shown: frozenset[str]) 
 @lru_cache
 def _fault(asked: Asked) -> Fault:
     rule = _rule(asked)
+    wanted = "recommended" if asked.level == "recommended" else "required"
     condition = f" {asked.condition}" if asked.condition else ""
-    said = f"`{asked.key}` is missing, which is {_LEVELS[asked.level]}{condition}."
+    said = f"`{asked.key}` is missing, which is {wanted}{condition}."
     missed = conventions.MISSED.get(asked.key, "")
     return Fault(rule, said, asked.key, missed)
 
@@ -95,6 +96,3 @@ def _rule(asked: Asked) -> Rule:
     if asked.level == "required":
         return rules.REQUIRED
     return rules.CONDITIONAL if asked.level == "conditional" and asked.when else rules.RECOMMENDED
-
-
-_LEVELS: Final = {"required": "required", "conditional": "required", "recommended": "recommended"}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Group", "Report"]
 
 _MAX_GROUPS: Final = 1000
-"""So many different findings are kept; a sender could make up any number."""
+"""So many different findings of a level are kept; a sender could make up any number."""
 
 
 class Group(NamedTuple):
@@ -38,7 +38,7 @@ class Report:
     def __init__(self) -> None:
         self.spans = self.logs = 0
         self.counts: dict[Level, int] = dict.fromkeys(LEVELS, 0)
-        self._groups: dict[tuple[str, str, str], Group] = {}
+        self._groups: dict[Level, dict[tuple[str, str, str], Group]] = {level: {} for level in LEVELS}
 
     def note(self, part: Part) -> None:
         """Count what is in a part."""
@@ -50,16 +50,18 @@ class Report:
         new = []
         for found in findings:
             self.counts[found.level] += 1
-            key = found.rule, found.attribute, found.message
-            group = self._groups.get(key)
+            key, groups = (found.rule, found.attribute, found.message), self._groups[found.level]
+            group = groups.get(key)
             if group is not None:
-                self._groups[key] = group._replace(times=group.times + 1)
-            elif len(self._groups) < _MAX_GROUPS:
-                self._groups[key] = Group(*found[:6], times=1, example=found.where)
-                new.append(self._groups[key])
+                groups[key] = group._replace(times=group.times + 1)
+            elif len(groups) < _MAX_GROUPS:
+                groups[key] = Group(*found[:6], times=1, example=found.where)
+                new.append(groups[key])
         return new
 
     def groups(self, level: Level) -> list[Group]:
         """What was found of this level and the worse ones: the worst, and of these the most frequent, first."""
-        found = [group for group in self._groups.values() if LEVELS.index(group.level) <= LEVELS.index(level)]
-        return sorted(found, key=lambda group: (LEVELS.index(group.level), -group.times))
+        shown = LEVELS[: LEVELS.index(level) + 1]
+        return [
+            group for each in shown for group in sorted(self._groups[each].values(), key=lambda group: -group.times)
+        ]

@@ -13,7 +13,7 @@ from contextcompany.linting.findings import Rule
 
 __all__ = ["RULES"]
 
-_NOTHING_OF_IT: Final = "all of it: a receiver refuses it, or cannot tell what it is"
+_ALL_OF_IT: Final = "all of it: a receiver refuses it, or cannot tell what it is"
 
 # --- how it is encoded -----------------------------------------------------------------------------------------------
 
@@ -21,14 +21,14 @@ UNREADABLE = Rule(
     "unreadable",
     "violation",
     "A file, line or message is not OTLP.",
-    _NOTHING_OF_IT,
+    _ALL_OF_IT,
     "Write requests of OTLP: https://opentelemetry.io/docs/specs/otel/protocol/file-exporter/.",
 )
 REFUSED = Rule(
     "refused_item",
     "violation",
     "A span or log record has an id, a time, an enum or a value that OTLP does not allow.",
-    _NOTHING_OF_IT,
+    _ALL_OF_IT,
     "Correct it where it is made: receivers drop the item, and some the whole request.",
 )
 ENUM_NAME = Rule(
@@ -49,7 +49,7 @@ PRECISION = Rule(
     "number_precision",
     "violation",
     "A 64-bit integer is written as a number in JSON and has more digits than a double.",
-    "its last digits: times that are wrong by up to 256 ns, and ids that are others",
+    "its last digits: a time is off by up to 128 ns",
     "Write it as text.",
 )
 
@@ -81,7 +81,7 @@ OTHER_CONVENTION = Rule(
     "improvement",
     "A run, step or tool call in another convention than GenAI.",
     "its model, tokens, cost and messages, if they read GenAI only: it is a span like any other to them",
-    "Nothing, where the Observatory reads it; for others, switch GenAI names on in the instrumentation if it has them.",
+    "Switch the names of GenAI on in the instrumentation, if it has them. An Observatory reads it as it is.",
 )
 MISSING_EVENT = Rule(
     "missing_event",
@@ -105,7 +105,7 @@ INT_FOR_DOUBLE = Rule(
     "information",
     "A whole number as an integer where the attribute is a double.",
     "the value in stores that keep a column for each name and type",
-    "Write a double. In JavaScript whole numbers become integers by themselves; there is little to do.",
+    "Write a double, where the language can: the SDK for JavaScript makes integers of whole numbers by itself.",
 )
 ENUM = Rule(
     "undefined_enum_variant",
@@ -132,21 +132,21 @@ TWIN = Rule(
     "twins_differ",
     "violation",
     "Two attributes that say the same are different.",
-    "what the Observatory shows, or the other way round",
+    "one of the two values: which one depends on the reader",
     "Write the same value under both.",
 )
 DUPLICATE_ATTRIBUTE = Rule(
     "duplicate_attribute",
     "violation",
     "An attribute is there twice.",
-    "one of the values, and each back end another one",
+    "one of the values: which one depends on the reader",
     "Write each name once.",
 )
 DROPPED = Rule(
     "dropped_attributes",
     "improvement",
     "The sender left attributes, events or links out, as there were more than its limits.",
-    "what was left out, as everybody does",
+    "what was left out: nobody gets it",
     "Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT or OTEL_SPAN_EVENT_COUNT_LIMIT, or record less.",
 )
 

@@ -80,7 +80,7 @@ class Keeper:
                 self._prune_at = time.monotonic() + _PRUNE_EVERY_S
         except (StoreError, sqlite3.Error) as error:
             if not self._ended.is_set():
-                _log.warning("Old runs cannot be deleted; it is tried again. %s", error)
+                _log.warning("Old runs cannot be deleted, or lost ones be told of; it is tried again. %s", error)
 
     def _tell_lost(self) -> None:
         """Those that have become so since it was done last: while nobody writes, nobody else would say it."""
