@@ -1182,6 +1182,7 @@ STEPS = st.fixed_dictionaries(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps=st.lists(STEPS, max_size=4), session=st.none() | TEXTS, agent=NAMES, tags=st.lists(TEXTS, max_size=3))
+@pytest.mark.unsound
 def test_round_trip(arrived, steps, session, agent, tags):
     """Whatever a program records comes back equal: what is written and what is read is one contract."""
     r = tcc.run(session_id=session, agent=agent, tags=tags).prompt("U")
