@@ -497,7 +497,10 @@ class Delivery:
                 batch.breathe()
                 ended = self._add_snapshot(batch, span_id, self._opened[span_id], ends, whole=False)
                 if ended is not None:
-                    self._add_ended(batch, ended)
+                    try:
+                        self._add_ended(batch, ended)
+                    except Exception:  # noqa: BLE001 - what comes with it goes on
+                        _not_written(1)
                     self._early.add(span_id)
 
     def _add_snapshot(
