@@ -91,6 +91,13 @@ def test_what_is_there_stays_or_is_replaced():
     assert headers["baggage"] == "tcc.runId=later,more=1,from=headers"
 
 
+def test_a_run_that_is_passed_on_stays():
+    """A service without a run of its own that passes on what it got keeps the caller's, in both headers."""
+    got = {"baggage": f"tcc.runId={RUN_ID}", "tcc-baggage": f"tcc.runId={RUN_ID}"}
+
+    assert tcc.inject(dict(got)) == got
+
+
 @pytest.mark.parametrize("form", ["dict", "upper case", "WSGI"])
 def test_an_instrumented_client_that_has_baggage(form):
     """It sends OpenTelemetry's own instead of what is in the headers, and the run is known nevertheless."""

@@ -53,8 +53,9 @@ def inject(headers: HeadersT) -> HeadersT:
         if run is not None:
             context = _with_baggage(baggage_entries(run.scope), context)
         _BAGGAGE.inject(written, context)
+        replaced = written.keys() if run is None else {*written, _OWN}
         for name in list(headers):
-            if name.lower() in {_OWN, *written}:
+            if name.lower() in replaced:
                 with suppress(KeyError):  # of several in a multi-dict, the first deletion takes all
                     del headers[name]
         for name, value in written.items():
