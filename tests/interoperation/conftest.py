@@ -8,7 +8,6 @@ What was seen is in RESULTS.md, which the tests write. Versions are pinned: what
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +29,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Envir
     directory = Path(kept) if kept else tmp_path_factory.mktemp("environments")
 
     def make(*requirements: str) -> Environment:
-        return Environment(directory / re.sub(r"[^\w.]+", "-", " ".join(requirements))[:100], *requirements)
+        return Environment(directory / _folder("pip", requirements), *requirements)
 
     return make
 
@@ -61,8 +60,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Packages
     directory = Path(kept) if kept else tmp_path_factory.mktemp("packages")
 
     def make(*packages: str) -> Packages:
-        name = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:16]
-        return Packages(directory / f"npm-{name}", *packages)
+        return Packages(directory / _folder("npm", packages), *packages)
 
     return make
 
@@ -72,3 +70,8 @@ def observatory(tmp_path: Path) -> Iterator[Observatory]:
     """One of the test's own."""
     with observing(tmp_path / "observatory") as started:
         yield started
+
+
+def _folder(tool: str, wanted: tuple[str, ...]) -> str:
+    """A name for what a tool installs, another one when a version is."""
+    return f"{tool}-{hashlib.sha256(' '.join(wanted).encode()).hexdigest()[:16]}"
