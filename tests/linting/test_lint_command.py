@@ -1,10 +1,12 @@
 """`contextcompany lint`, as users run it."""
 
+import errno
 import gzip
 import http.client
 import json
 import signal
 import socket
+import socketserver
 import struct
 import subprocess
 import sys
@@ -360,9 +362,21 @@ def test_a_port_that_is_taken(run, receiver):
 
     code, _, said = run("--listen", port)
 
-    assert (code, said) == (
-        1,
-        f"✗ Something listens at port {port} already. Stop it, or give another: --listen PORT.\n",
+    assert (code, said) == (2, f"✗ Something listens at port {port} already. Give another: --listen PORT.\n")
+
+
+def test_a_port_that_may_not_be_had(run, monkeypatch):
+    """As below 1024; 1 would say that there are violations."""
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socketserver.TCPServer, "server_bind", refuse)
+
+    assert run("--listen", "80") == (
+        2,
+        "",
+        "✗ Port 80 cannot be listened at: Permission denied. Give another: --listen PORT.\n",
     )
 
 

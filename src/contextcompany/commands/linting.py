@@ -6,7 +6,7 @@ import errno
 import sys
 import textwrap
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from contextcompany import _words
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from contextcompany.linting import Level
+    from contextcompany.linting.listening import Listener
     from contextcompany.linting.report import Group
     from contextcompany.observatory.files import Part
 
@@ -90,24 +91,31 @@ def _listened(options: argparse.Namespace) -> Report:
             report.note(part)
             _say_new(report.add(linter.take(part)), options)
 
-    try:
-        with listening(options.listen) as listener:
-            _begin(listener.url, as_json=options.json)
-            try:
-                take(_as_many(listener.parts(options.seconds), options.count))
-            except KeyboardInterrupt:
-                take(listener.waiting())  # which was answered
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        said = f"Something listens at port {options.listen} already. Stop it, or give another: --listen PORT."
-        raise CommandError(said) from error
+    with _listener(options.listen) as listener:
+        _begin(listener.url, as_json=options.json)
+        try:
+            take(_as_many(listener.parts(options.seconds), options.count))
+        except KeyboardInterrupt:
+            take(listener.waiting())  # which was answered
     _say_new(report.add(linter.finish()), options)
     if options.json:
         say(_as_json(report, options.level), indent=None)
     else:
         say(_summary(report, options.level))
     return report
+
+
+@contextmanager
+def _listener(port: int) -> Iterator[Listener]:
+    with ExitStack() as stack:
+        try:
+            listener = stack.enter_context(listening(port))
+        except OSError as error:
+            why = f"Port {port} cannot be listened at: {error.strerror or error}."
+            if error.errno == errno.EADDRINUSE:
+                why = f"Something listens at port {port} already."
+            raise CommandError(f"{why} Give another: --listen PORT.", code=2) from error
+        yield listener
 
 
 def _as_many(parts: Iterable[Part], most: int | None) -> Iterator[Part]:
