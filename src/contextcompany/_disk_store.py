@@ -567,8 +567,7 @@ def _held(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise InUseError(path) if _is_lock(error) else error from None
-        if (_pragma(connection, "application_id"), _pragma(connection, "user_version")) != (_APPLICATION_ID, _VERSION):
-            raise sqlite3.DatabaseError("not an outbox of this version")
+        _check_version(connection)
         yield connection
 
 

@@ -236,8 +236,8 @@ def _add_lint(commands: Any) -> None:
         "Checks spans and events of any instrumentation against OpenTelemetry's GenAI conventions, and says what is "
         "wrong, what other back ends would miss and what to do. Takes OTLP in JSON or protobuf, gzipped or not, from "
         "files, or as it comes: `contextcompany lint --listen 4319 --for 60`. What an Observatory keeps is checked by "
-        "`contextcompany export | contextcompany lint -`. Exits with 1 if there are violations, and with 2 if "
-        "nothing could be checked.",
+        "`contextcompany export | contextcompany lint -`. Exits with 1 if there are violations, and with 2 if a file "
+        "cannot be read or a port not be had.",
     )
     lint.add_argument("files", nargs="*", metavar="FILE", help="a file; - is standard input")
     lint.add_argument(

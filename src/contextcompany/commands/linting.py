@@ -83,7 +83,7 @@ def _input(name: str) -> Iterator[BinaryIO]:
 
 
 def _listened(options: argparse.Namespace) -> Report:
-    """Say what is new as it comes; what spans are to each other, and how often each was, at the end."""
+    """Say what is new as it comes, and at the end what spans are to each other, and how much there was of all."""
     linter, report = Linter(), Report()
 
     def take(parts: Iterable[Part]) -> None:
@@ -169,8 +169,8 @@ def _place(group: Group, terminal: Terminal) -> str:
 
 
 def _summary(report: Report, level: Level) -> str:
-    both = _words.counted(report.spans, "span"), _words.counted(report.logs, "log record")
-    checked = [each for each in both if not each.startswith("0 ")] or ["nothing"]
+    both = (report.spans, "span"), (report.logs, "log record")
+    checked = [_words.counted(number, what) for number, what in both if number] or ["nothing"]
     found = [_words.counted(report.counts[each], each) for each in LEVELS if each != "information"]
     said = f"Checked {' and '.join(checked)}: {' and '.join(found)}."
     wanted = LEVELS.index(level) + 1
