@@ -254,6 +254,20 @@ def post(url, path, body, content_type="application/json", **headers):
     return answered
 
 
+def test_what_many_items_are_refused_for_is_said_once(run, written):
+    """With the first of them, and what it has."""
+    base64 = {"traceId": "W47/95gDgQPSabYzgT/GDA=="}, {"traceId": "W47/95gDgQPSabYzgT/GDQ=="}
+    code, said, _ = run(written(lambda x: x.step.put(**base64[0]), lambda x: x.find.put(**base64[1], name="a): b")))
+
+    assert code == 1
+    assert said.startswith(
+        "violation: refused_item, 2 times\n"
+        "  An item cannot be taken: `traceId` is not an id in hex. Write ids in hex. Protobuf's own JSON\n"
+        "  writers make base64 of them.\n"
+    )
+    assert "\n  First in line 1: span 2: `traceId` is 'W47/95gDgQPSabYzgT/GDA==', not an id in hex\n" in said
+
+
 def test_there_is_an_end_to_what_is_shown(run, written):
     """Of each level by itself, and it is said how much is left out."""
     made_up = {f"gen_ai.{number:x<30}": number for number in range(1002)}

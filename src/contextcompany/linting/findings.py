@@ -47,7 +47,7 @@ class Where(NamedTuple):
     trace_id: str = ""
     span_id: str = ""
     name: str = ""
-    """Of the span or the event."""
+    """Of the span or the event; of an item that could not be taken, which it is, and why."""
 
 
 class Finding(NamedTuple):

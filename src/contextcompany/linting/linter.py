@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from contextcompany import semconv as sc
@@ -46,9 +47,8 @@ class Linter:
 
     def take(self, part: Part) -> Iterator[Finding]:
         """What is wrong with a part, and with each item in it."""
-        whole = Where(part.place)
-        for fault in _of_part(part):
-            yield Finding.of(fault, whole)
+        for fault, of in _of_part(part):
+            yield Finding.of(fault, Where(part.place, name=of))
         self._origins.clear()  # the same objects are one resource within a part only
         for span in part.batch.spans:
             where = Where(part.place, span.trace_id, span.span_id, span.name)
@@ -98,17 +98,23 @@ class Linter:
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
-def _of_part(part: Part) -> Iterator[Fault]:
+def _of_part(part: Part) -> Iterator[tuple[Fault, str]]:
+    """What is wrong with all of it, or with an item that could not be taken, and that item."""
     batch = part.batch
     if part.document is not None:
-        yield from encoding(part.document)
+        yield from ((fault, "") for fault in encoding(part.document))
     if not part.is_otlp:
         reason = "; ".join(batch.refused) or "it is a payload of the original SDK"
-        yield Fault(rules.UNREADABLE, f"It cannot be read as OTLP: {reason.removesuffix('.')}.")
+        yield Fault(rules.UNREADABLE, f"It cannot be read as OTLP: {reason.removesuffix('.')}."), ""
         return
     for reason in batch.refused:
-        yield Fault(rules.REFUSED, f"Of {reason}.", advice=_hint(reason))
+        said = _VALUE.sub(r" is \1", _ITEM.sub("", reason))
+        yield Fault(rules.REFUSED, f"An item cannot be taken: {said}.", advice=_hint(reason)), reason
 
+
+_ITEM: Final = re.compile(r"\A[a-z ]+ \d+(?: \(.*\))?: ", re.DOTALL)
+_VALUE: Final = re.compile(r" is .*, (not|after)\b", re.DOTALL)
+"""What is different in each of many items that are refused for the same reason, which is said once."""
 
 _HINTS: Final = (
     ("not an id in hex", "Write ids in hex. Protobuf's own JSON writers make base64 of them."),
