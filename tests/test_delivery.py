@@ -8,7 +8,7 @@ import time
 import pytest
 
 import contextcompany as tcc
-from contextcompany import _configure
+from contextcompany import _configure, _delivery
 from contextcompany._disk_store import DiskStore
 from contextcompany._recording import Recording
 from programs import run_program
@@ -235,3 +235,24 @@ def test_a_run_that_was_open_before_the_first_answer_is_shown_after_it(receiver)
     assert shown[0].end_ns == 0
     assert "gen_ai.input.messages" in shown[0].attributes
     run.end()
+
+
+def test_many_runs_that_were_open_before_the_first_answer_are_shown_after_it(receiver, monkeypatch):
+    """All of them soon, though not in one go, which would keep what has ended from being written."""
+    monkeypatch.setattr(_delivery, "_SNAPSHOTS_S", 0.001)
+    receiver.answer(headers={"TCC-Open-Spans": "1"})
+    tcc.configure(url=receiver.url)
+    runs = [tcc.run() for _ in range(200)]
+    delivery = _configure._built.delivery
+    until = time.monotonic() + 10
+    while len(delivery._watched) < 200 and time.monotonic() < until:
+        time.sleep(0.01)
+    for number in (1, 2):
+        tcc.run().prompt("p").response("r").end()
+        receiver.wait_for(spans=number)
+
+    opened = {run.run_id for run in runs}
+    while not opened <= {span.attributes["tcc.runId"] for span in receiver.spans() if span.end_ns == 0}:
+        receiver.wait_for(spans=len(receiver.spans()) + 1)
+    for run in runs:
+        run.error()

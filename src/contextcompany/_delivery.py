@@ -169,6 +169,8 @@ class Delivery:
         self._batch = _Batch()
         self._opened: dict[int, weakref.ref[_Open]] = {}
         """What is open, and not on disk yet."""
+        self._is_behind = False
+        """More is to be described than there was time for."""
         self._early: set[int] = set()
         """Spans in the queue that were written before their turn."""
         self._outbox = self._new_outbox(plan)
@@ -347,7 +349,7 @@ class Delivery:
             return None
         watched = list(self._watched.values())  # which another thread may change meanwhile
         due = watched[0].due if watched else self._look_around_at
-        if self._opened or not self._is_resting:  # there were too many for one go, or they could not be described
+        if self._opened or self._is_behind or not self._is_resting:  # some could not be described, or not in one go
             due = now + _GATHER_S
         return max(min(due, self._look_around_at) - now, 0.01)
 
@@ -472,8 +474,10 @@ class Delivery:
         late = itertools.takewhile(lambda item: item[1].due <= now, self._watched.items())
         due = {span_id: each.recording for span_id, each in (*late, *self._now_wanted())}
         ends = _Ends(self._queue)
+        self._is_behind = False
         for span_id, recording, whole in (*opened, *[(span_id, each, True) for span_id, each in due.items()]):
             if time.monotonic() > until:
+                self._is_behind = True
                 return
             batch.breathe()
             self._add_snapshot(batch, span_id, recording, ends, whole=whole)
