@@ -482,7 +482,7 @@ _RENAMED_PARAMETERS = frozenset({"max_completion_tokens", "max_output_tokens", "
 
 def _flag(value: Any) -> bool | None:
     """Yes or no, which metadata of Vercel's has as text too."""
-    return value if type(value) is bool else _FLAGS.get(value) if type(value) is str else None
+    return _FLAGS.get(value) if type(value) in (bool, str) else None
 
 
-_FLAGS = {"true": True, "false": False}
+_FLAGS = {True: True, False: False, "true": True, "false": False}

@@ -337,7 +337,7 @@ def _media(part: Message) -> Message:
         where = where.get("url", where.get("data"))
     if type(where) is not str or ("image" not in part and "mediaType" not in part):
         return part
-    known = {key: part[key] for key in part.keys() - {"image", "data", "mediaType"}}
+    known = {name: each for name, each in part.items() if name not in {"image", "data", "mediaType"}}
     key = "url" if where.startswith(("data:", "http:", "https:")) else "data"
     return {**known, key: where, "media_type": part.get("mediaType")}
 
