@@ -460,6 +460,19 @@ FOUND = {
 """What is found in what other SDKs export, but that it was recorded with the names of enums."""
 
 
+def test_payloads_of_the_original_sdk(run, tmp_path):
+    """They are no OTLP, and what an Observatory makes of them is not checked."""
+    sent = json.loads((FIXTURES / "custom" / "contextcompany.json").read_bytes())
+    payloads = [payload for path, payload in sent if path == "/v1/custom"]
+    file = tmp_path / "payloads.jsonl"
+    file.write_text("\n".join(map(json.dumps, payloads)))
+
+    told = json.loads(run(file, "--json")[1])
+
+    assert (told["spans"], told["logs"]) == (0, 0)
+    assert [(each["rule"], each["times"]) for each in told["findings"]] == [("unreadable", len(payloads))]
+
+
 def test_all_fixtures_are_here():
     """Those that are spans."""
     assert {path.stem for path in FIXTURES.glob("*.json")} == set(FOUND)

@@ -49,6 +49,8 @@ class Linter:
         """What is wrong with a part, and with each item in it."""
         for fault, of in _of_part(part):
             yield Finding.of(fault, Where(part.place, name=of))
+        if not part.is_otlp:
+            return  # its spans are what an Observatory makes of it
         self._origins.clear()  # the same objects are one resource within a part only
         for span in part.batch.spans:
             where = Where(part.place, span.trace_id, span.span_id, span.name)

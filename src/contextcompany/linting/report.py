@@ -41,9 +41,10 @@ class Report:
         self._groups: dict[Level, dict[tuple[str, str, str], Group]] = {level: {} for level in LEVELS}
 
     def note(self, part: Part) -> None:
-        """Count what is in a part."""
-        self.spans += len(part.batch.spans)
-        self.logs += len(part.batch.logs)
+        """Count what is checked of a part."""
+        if part.is_otlp:
+            self.spans += len(part.batch.spans)
+            self.logs += len(part.batch.logs)
 
     def add(self, findings: Iterable[Finding]) -> list[Group]:
         """Take findings; those that say something new."""
