@@ -15,6 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed with pip is compiled, and so is to be what is here
 
 MEASURES = {
     "compare": "this SDK in each mode beside what people would take instead, each in an environment made for it",
