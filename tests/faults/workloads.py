@@ -18,6 +18,7 @@ ledger = Ledger(os.environ["LEDGER"])
 # Has a program that takes long to end write where its threads are; when it can do that no more, nothing happens.
 signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 faulthandler.register(signal.SIGUSR1)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what runs these tests may ignore it, as `nohup` does
 
 
 def work(size: int = 1000, pause: float = 0.0) -> "tcc.Run":

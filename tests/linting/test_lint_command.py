@@ -25,8 +25,9 @@ LINT = [sys.executable, "-m", "contextcompany", "lint"]
 
 
 @pytest.fixture
-def run(capsys):
-    """Runs it here: the exit code, and what it says."""
+def run(capsys, monkeypatch):
+    """Runs it here, on a terminal of 100 columns: the exit code, and what it says."""
+    monkeypatch.setenv("COLUMNS", "100")
 
     def run(*arguments):
         try:
