@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
 import textwrap
 import time
@@ -85,18 +86,11 @@ def _input(name: str) -> Iterator[BinaryIO]:
 def _listened(options: argparse.Namespace) -> Report:
     """Say what is new as it comes, and at the end what spans are to each other, and how much there was of all."""
     linter, report = Linter(), Report()
-
-    def take(parts: Iterable[Part]) -> None:
-        for part in parts:
+    with _listener(options.listen) as listener, _ended_by_ctrl_c(listener):
+        _begin(listener.url, as_json=options.json)
+        for part in _as_many(listener.parts(options.seconds), options.count):
             report.note(part)
             _say_new(report.add(linter.take(part)), options)
-
-    with _listener(options.listen) as listener:
-        _begin(listener.url, as_json=options.json)
-        try:
-            take(_as_many(listener.parts(options.seconds), options.count))
-        except KeyboardInterrupt:
-            take(listener.waiting())  # which was answered
     _say_new(report.add(linter.finish()), options)
     if options.json:
         say(_as_json(report, options.level), indent=None)
@@ -116,6 +110,21 @@ def _listener(port: int) -> Iterator[Listener]:
                 why = f"Something listens at port {port} already."
             raise CommandError(f"{why} Give another: --listen PORT.", code=2) from error
         yield listener
+
+
+@contextmanager
+def _ended_by_ctrl_c(listener: Listener) -> Iterator[None]:
+    """What was answered before the first Ctrl-C is checked; the second one ends everything at once."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        listener.stop()
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _as_many(parts: Iterable[Part], most: int | None) -> Iterator[Part]:

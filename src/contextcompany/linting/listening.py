@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -65,7 +65,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(address, handler)
         self.url = f"http://{_HOST}:{self.server_address[1]}"
-        self._parts: SimpleQueue[Part] = SimpleQueue()
+        self._parts: SimpleQueue[Part | None] = SimpleQueue()  # a handler of signals may put to it in between
         self._numbers = count(1)
         self._unanswered = 0
         self._answered = Condition()
@@ -96,21 +96,22 @@ class Listener(ThreadingHTTPServer):
         """Take a request."""
         self._parts.put(part._replace(place=f"request {next(self._numbers)}"))
 
+    def stop(self) -> None:
+        """Have `parts` end after what has come until now."""
+        self._parts.put(None)
+
     def parts(self, seconds: float | None = None) -> Iterator[Part]:
-        """What comes, for so long, or for ever."""
+        """What comes, for so long, or until `stop()`."""
         until = None if seconds is None else monotonic() + seconds
         while until is None or monotonic() < until:
             wait = _WAIT_S if until is None else min(_WAIT_S, max(until - monotonic(), 0))
             try:
-                yield self._parts.get(timeout=wait)
+                part = self._parts.get(timeout=wait)
             except Empty:
                 continue
-
-    def waiting(self) -> Iterator[Part]:
-        """What has come and was not taken yet."""
-        with suppress(Empty):
-            while True:
-                yield self._parts.get_nowait()
+            if part is None:
+                return
+            yield part
 
 
 class _Handler(BaseHTTPRequestHandler):
