@@ -56,6 +56,7 @@ __all__ = [
     "attribute_kind",
     "baggage_entries",
     "cost_attributes",
+    "decoded",
     "died_attributes",
     "evaluation_attributes",
     "event_attribute_kind",
@@ -63,7 +64,6 @@ __all__ = [
     "exception_type",
     "is_about_agents",
     "layer_attributes",
-    "legible",
     "on_event",
     "run_attributes",
     "run_name",
@@ -272,7 +272,7 @@ def _text_or_json(value: str | bytes) -> str | Utf8:
     return Utf8(value) if type(value) is bytes else value  # type: ignore[return-value]  # mypy does not narrow by `type`
 
 
-def legible(described: Mapping[str, Any]) -> Attributes:
+def decoded(described: Mapping[str, Any]) -> Attributes:
     """The same attributes as anybody else's, without texts in UTF-8."""
     return {key: str(value) if type(value) is Utf8 else value for key, value in described.items()}
 

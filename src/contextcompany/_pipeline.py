@@ -243,7 +243,7 @@ class OTelPipeline:
         if isinstance(span, RecordedSpan):
             span.write(name, code, description, attributes)
         else:
-            self._write(span, name, code, description, _mapping.legible(attributes), started_with)
+            self._write(span, name, code, description, _mapping.decoded(attributes), started_with)
             _hooked.add(span.get_span_context().span_id)
         span.end(end_ns)
         if not isinstance(span, RecordedSpan):

@@ -259,7 +259,7 @@ class Run(Recording[RunData]):
             strays.add(child)
         now = self._pipeline.now()
         # Spans of the SDK and ours have these, but not one that is not recorded.
-        described = _mapping.legible(self._attributes())
+        described = _mapping.decoded(self._attributes())
         attributes = {**getattr(self._span, "attributes", {}), **described, **self._run.shared}
         events: Sequence[Any] = getattr(self._span, "events", ())
         try:

@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, Span, SpanContext, Status, StatusCode, Tra
 from contextcompany import _diagnostics
 from contextcompany._content import Utf8, as_text, attribute_value
 from contextcompany._identity import random_span_id, random_trace_id
-from contextcompany._mapping import EXCEPTION_EVENT, exception_attributes, legible
+from contextcompany._mapping import EXCEPTION_EVENT, decoded, exception_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -122,7 +122,7 @@ class RecordedSpan(Span):
 
     @property
     def attributes(self) -> Mapping[str, AnyValue]:
-        return legible({**self._attributes})  # to which another thread may be adding
+        return decoded({**self._attributes})  # to which another thread may be adding
 
     @property
     def events(self) -> Sequence[Event]:
@@ -220,7 +220,7 @@ class RecordedSpan(Span):
 
     def snapshot(self, name: str, status: Status, attributes: Described, end_ns: int | None) -> ReadableSpan:
         """It with what is known so far; without `end_ns`, as one that is open."""
-        return self._readable(name, legible({**self._attributes, **attributes}), list(self._events), status, end_ns)
+        return self._readable(name, decoded({**self._attributes, **attributes}), list(self._events), status, end_ns)
 
     def readable(self) -> ReadableSpan:
         """What exporters take."""

@@ -110,7 +110,7 @@ class TCCCallback(CustomLogger):
             _mapping.step_start_attributes({}, said),
             start_time=start_ns,
         )
-        span.set_attributes(_mapping.legible(_mapping.step_attributes(said)))
+        span.set_attributes(_mapping.decoded(_mapping.step_attributes(said)))
         if said.status.code == ERROR:
             span.set_status(StatusCode.ERROR, said.status.message)
         else:

@@ -13,12 +13,7 @@ def builder(url: str) -> Prepared:
 
     def record(messages: list[dict[str, Any]]) -> None:
         r = tcc.run(session_id="s-1", agent="buyer", metadata=w.RUN_ATTRIBUTES)
-        for _ in range(2):
-            s = r.step(model=w.MODEL)
-            s.prompt(messages).response(w.RESPONSE)
-            tell(s).end()
-        r.tool_call("search_offers").args(w.TOOL_ARGS).result(w.TOOL_RESULT).end()
-        r.prompt(w.USER_PROMPT, w.SYSTEM_PROMPT).response(w.RESPONSE).end()
+        fill(r, messages)
 
     return prepared(url, record)
 
@@ -72,14 +67,19 @@ def inside(url: str) -> Prepared:
     def record(messages: list[dict[str, Any]]) -> None:
         with tcc.attributes(session_id="s-1", metadata=w.RUN_ATTRIBUTES):
             r = tcc.run(agent="buyer")
-            for _ in range(2):
-                s = r.step(model=w.MODEL)
-                s.prompt(messages).response(w.RESPONSE)
-                tell(s).end()
-            r.tool_call("search_offers").args(w.TOOL_ARGS).result(w.TOOL_RESULT).end()
-            r.prompt(w.USER_PROMPT, w.SYSTEM_PROMPT).response(w.RESPONSE).end()
+            fill(r, messages)
 
     return prepared(url, record)
+
+
+def fill(r: tcc.Run, messages: list[dict[str, Any]]) -> None:
+    """All that is in a run, with builders, and its end."""
+    for _ in range(2):
+        s = r.step(model=w.MODEL)
+        s.prompt(messages).response(w.RESPONSE)
+        tell(s).end()
+    r.tool_call("search_offers").args(w.TOOL_ARGS).result(w.TOOL_RESULT).end()
+    r.prompt(w.USER_PROMPT, w.SYSTEM_PROMPT).response(w.RESPONSE).end()
 
 
 def tell(s: tcc.Step) -> tcc.Step:
